@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note OR MIT */
+/*
+ * odgram: overlapped datagram sockets.
+ *
+ * A program opens /dev/odgram, creates one completion queue on that open file
+ * (the two together are a "port"), posts receive buffers to ordinary UDP
+ * sockets, and reads one completion per posted receive from memory it shares
+ * with the kernel.  A datagram that finds a posted receive is copied into it in
+ * the softirq that received it; one that finds none waits in the socket's own
+ * queue and is taken by the next post.
+ *
+ * The contract of a posted receive ("op")
+ * ---------------------------------------
+ * - An accepted op ends in exactly one completion.  An op that was not accepted
+ *   never has one, and nothing was dequeued for it.
+ * - Ops of one socket complete in posting order, whichever port posted them.
+ * - The kernel owns the buffers of an op from the post until its completion is
+ *   visible and does not touch them afterwards.  The arrays describing an op
+ *   (struct odg_recv, struct odg_seg) belong to the caller again when the call
+ *   returns.
+ * - A cancel never swallows a datagram: either the op completed with it, or it
+ *   goes to the next op.
+ * - Closing the last descriptor of the socket completes its ops with
+ *   -ECANCELED.  Closing the port drops the port's ops without completions.
+ *
+ * Calls
+ * -----
+ * Every argument structure begins with its own size, so it can grow: a larger
+ * structure than the kernel knows is accepted while its unknown tail is zero.
+ * Fields are "in" unless said otherwise.  Reserved fields must be zero.
+ *
+ *   ioctl             argument               returns
+ *   ODG_QUERY         struct odg_query       0
+ *   ODG_CQ_CREATE     struct odg_cq_create   0
+ *   ODG_BIND          struct odg_bind        0
+ *   ODG_UNBIND        struct odg_bind        0
+ *   ODG_POST          struct odg_post        number of ops accepted, >= 1
+ *   ODG_CANCEL        struct odg_cancel      number of ops cancelled, >= 1
+ *   ODG_WAIT          struct odg_wait        number of unread completions
+ *   ODG_PORT_STATS    struct odg_port_stats  0
+ *   ODG_SOCK_STATS    struct odg_sock_stats  0
+ *
+ * poll(2) on the port reports POLLIN while an unread completion exists.
+ *
+ * Errors, the same for every call
+ * -------------------------------
+ *   EAGAIN      the completion queue has no room left for another op; or
+ *               ODG_RECV_NOWAIT and nothing is queued
+ *   EBADF       the socket's descriptor is closed, or the socket is going away
+ *   EBUSY       the socket belongs to another encapsulation (or, ODG_UNBIND,
+ *               has receives posted)
+ *   E2BIG       the structure is larger than known and its tail is not zero
+ *   EEXIST      the port has a completion queue already
+ *   EFAULT      a pointer is bad, or a buffer is not writable
+ *   EINVAL      a value is wrong: unknown flag, reserved field not zero, no or
+ *               too many segments or ops, lengths that overflow, socket not
+ *               bound to a local port, structure smaller than the first version
+ *   EINTR       a signal ended the wait before anything was there
+ *   ENOENT      ODG_CANCEL: no such op outstanding; ODG_UNBIND and
+ *               ODG_SOCK_STATS: the socket is not bound to odgram
+ *   ENOMEM      no memory, or pinning would exceed RLIMIT_MEMLOCK
+ *   ENOTSOCK    the descriptor is not a socket
+ *   ENOTTY      no such call
+ *   ENXIO       the port has no completion queue yet
+ *   EOPNOTSUPP  the socket is not an IPv4 or IPv6 UDP socket
+ *   ESHUTDOWN   the socket is shut down for reading
+ *   ETIME       the timeout of a wait has passed
+ */
+#ifndef _UAPI_LINUX_ODGRAM_H
+#define _UAPI_LINUX_ODGRAM_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define ODG_ABI_VERSION		1
+
+#define ODG_IOC_TYPE		0xDA
+
+#define ODG_QUERY		_IO(ODG_IOC_TYPE, 0x00)
+#define ODG_CQ_CREATE		_IO(ODG_IOC_TYPE, 0x01)
+#define ODG_BIND		_IO(ODG_IOC_TYPE, 0x02)
+#define ODG_UNBIND		_IO(ODG_IOC_TYPE, 0x03)
+#define ODG_POST		_IO(ODG_IOC_TYPE, 0x04)
+#define ODG_CANCEL		_IO(ODG_IOC_TYPE, 0x05)
+#define ODG_WAIT		_IO(ODG_IOC_TYPE, 0x06)
+#define ODG_PORT_STATS		_IO(ODG_IOC_TYPE, 0x07)
+#define ODG_SOCK_STATS		_IO(ODG_IOC_TYPE, 0x08)
+
+/* Limits.  ODG_QUERY reports them, too: ask rather than compile them in. */
+#define ODG_MAX_SEGS		1024	/* segments of one op */
+#define ODG_MAX_POSTS		1024	/* ops of one ODG_POST */
+#define ODG_MAX_CQ_ENTRIES	(1U << 18)
+
+/* Offset of the completion queue in mmap(2) of the port. */
+#define ODG_MMAP_CQ		0ULL
+
+/**
+ * struct odg_query - what this kernel speaks
+ * @size: sizeof(struct odg_query)
+ * @abi_version: out: ODG_ABI_VERSION of the module
+ * @features: out: bits for later additions to this version, 0 today
+ * @max_segs: out: most segments of one op
+ * @max_posts: out: most ops of one ODG_POST
+ * @max_cq_entries: out: most entries of a completion queue
+ * @cq_off_prod: out: offset of the producer index in the mapping, bytes
+ * @cq_off_cons: out: offset of the consumer index in the mapping, bytes
+ * @cq_off_entries: out: offset of the first entry in the mapping, bytes
+ */
+struct odg_query {
+	__u32 size;
+	__u32 abi_version;
+	__aligned_u64 features;
+	__u32 max_segs;
+	__u32 max_posts;
+	__u32 max_cq_entries;
+	__u32 cq_off_prod;
+	__u32 cq_off_cons;
+	__u32 cq_off_entries;
+};
+
+/* odg_cq_create.flags */
+#define ODG_CQ_WIDE		(1U << 0)	/* entries are struct odg_cqe_wide */
+
+/**
+ * struct odg_cq_create - create the port's completion queue
+ * @size: sizeof(struct odg_cq_create)
+ * @flags: ODG_CQ_*
+ * @entries: in: least number of entries, 1 .. max_cq_entries; out: the number
+ *	got, the next power of two.  It bounds the receives outstanding plus the
+ *	completions unread, so the queue cannot overflow.
+ * @cqe_size: out: bytes from one entry to the next
+ * @mmap_size: out: bytes to map at ODG_MMAP_CQ; charged to RLIMIT_MEMLOCK
+ */
+struct odg_cq_create {
+	__u32 size;
+	__u32 flags;
+	__u32 entries;
+	__u32 cqe_size;
+	__aligned_u64 mmap_size;
+};
+
+/* odg_bind.flags */
+#define ODG_BIND_DISCARD	(1U << 0)	/* measure: drop every datagram in the hook */
+
+/**
+ * struct odg_bind - attach odgram to a UDP socket, or detach it
+ * @size: sizeof(struct odg_bind)
+ * @fd: the socket
+ * @flags: ODG_BIND_*; 0 for ODG_UNBIND
+ * @__reserved: 0
+ *
+ * Attaching is also done by the first post; doing it again changes only the
+ * flags.  Detaching is refused with EBUSY while receives are posted; datagrams
+ * in the socket's queue stay there.
+ */
+struct odg_bind {
+	__u32 size;
+	__s32 fd;
+	__u32 flags;
+	__u32 __reserved;
+};
+
+/**
+ * struct odg_seg - one piece of a scatter list, filled in order without holes
+ * @addr: user address
+ * @len: bytes, 0 allowed
+ * @__reserved: 0
+ */
+struct odg_seg {
+	__aligned_u64 addr;
+	__u32 len;
+	__u32 __reserved;
+};
+
+/* odg_recv.flags */
+#define ODG_RECV_NOWAIT		(1U << 0)	/* fail with EAGAIN rather than pend */
+
+/* odg_recv.state */
+#define ODG_RECV_PENDING	1	/* the completion comes in the queue */
+#define ODG_RECV_QUEUED		2	/* done: the completion is in the queue */
+#define ODG_RECV_DONE		3	/* done: the completion is at @result */
+
+/**
+ * struct odg_recv - one receive to post
+ * @user_data: returned unchanged in the completion
+ * @segs: user address of struct odg_seg[@nr_segs]
+ * @nr_segs: 1 .. max_segs; the lengths together at most 2^31 - 1
+ * @flags: ODG_RECV_*
+ * @eventfd: signalled once, after the completion is visible; -1 for none
+ * @state: out: ODG_RECV_PENDING, _QUEUED or _DONE
+ * @id: out: names the op in ODG_CANCEL until it has completed; 0 if _DONE
+ * @result: user address of a completion (of the port's cqe_size), or 0.  If a
+ *	datagram is waiting, its completion is written here and not to the queue.
+ */
+struct odg_recv {
+	__aligned_u64 user_data;
+	__aligned_u64 segs;
+	__u32 nr_segs;
+	__u32 flags;
+	__s32 eventfd;
+	__u32 state;
+	__aligned_u64 id;
+	__aligned_u64 result;
+};
+
+/**
+ * struct odg_post - post receives to one socket, in array order
+ * @size: sizeof(struct odg_post)
+ * @fd: the socket; it has to have a local port (bind(2) or a first send)
+ * @recvs: user address of struct odg_recv[@count]
+ * @count: 1 .. max_posts
+ * @flags: 0
+ *
+ * Returns how many were accepted, from the front.  If the first is refused,
+ * its error is returned; post the rest again to learn why a later one was.
+ */
+struct odg_post {
+	__u32 size;
+	__s32 fd;
+	__aligned_u64 recvs;
+	__u32 count;
+	__u32 flags;
+};
+
+/* odg_cancel.mode */
+#define ODG_CANCEL_ID		1	/* the op named by @id */
+#define ODG_CANCEL_SOCKET	2	/* this port's ops on socket @fd */
+#define ODG_CANCEL_THREAD	3	/* this port's ops posted by thread @tid */
+
+/**
+ * struct odg_cancel - cancel outstanding receives of this port
+ * @size: sizeof(struct odg_cancel)
+ * @mode: ODG_CANCEL_ID, _SOCKET or _THREAD
+ * @fd: the socket for _SOCKET, else -1
+ * @tid: the thread for _THREAD as gettid(2) of that thread returned it, else 0
+ * @id: the op for _ID, else 0
+ *
+ * Each op cancelled completes in the queue with -ECANCELED and no data.  The
+ * answer says who won: ENOENT means that the op has completed, with whatever
+ * status its completion shows.
+ */
+struct odg_cancel {
+	__u32 size;
+	__u32 mode;
+	__s32 fd;
+	__s32 tid;
+	__aligned_u64 id;
+};
+
+#define ODG_WAIT_FOREVER	(~0ULL)
+
+/**
+ * struct odg_wait - wait until completions are there
+ * @size: sizeof(struct odg_wait)
+ * @min: return when this many are unread, 0 .. entries of the queue
+ * @timeout_ns: absolute, CLOCK_MONOTONIC; 0 polls, ODG_WAIT_FOREVER waits
+ *
+ * A signal or the timeout ends the wait with EINTR or ETIME only if nothing is
+ * unread; else the number unread is returned though it is less than @min.
+ */
+struct odg_wait {
+	__u32 size;
+	__u32 min;
+	__aligned_u64 timeout_ns;
+};
+
+/* odg_cqe.flags */
+#define ODG_CQE_IPV6		(1U << 0)	/* addresses are IPv6 */
+#define ODG_CQE_ADDR		(1U << 1)	/* addresses and port are valid */
+#define ODG_CQE_ICMP		(1U << 2)	/* status is an ICMP error */
+#define ODG_CQE_RX_STACK	(1U << 3)	/* rx_ns was taken by the stack at arrival */
+
+/**
+ * struct odg_cqe - one completion: a cache line
+ * @user_data: odg_recv.user_data
+ * @rx_ns: receive time, CLOCK_REALTIME.  With ODG_CQE_RX_STACK it was taken
+ *	when the driver handed the datagram over (SO_TIMESTAMPNS on the socket
+ *	asks for that), else when it reached the socket.  0 without a datagram.
+ * @hw_ns: receive time by the device's own clock, or 0
+ * @seq: number of this completion on this port, from 0, wrapping.  0 for one
+ *	that was written to odg_recv.result.
+ * @drops: datagrams this socket dropped since its previous completion
+ * @ifindex: interface the datagram came in by
+ * @status: 0, or a negative errno:
+ *	-EMSGSIZE: the datagram was longer than the buffers; the first @len
+ *	bytes are there, the rest is lost.
+ *	-ECANCELED: cancelled, or the socket was closed; no data.
+ *	-ECONNREFUSED, -ENETUNREACH, -EHOSTUNREACH, ...: an earlier send drew
+ *	that ICMP error; -ENETRESET: its time to live ran out.  No data.
+ *	-EFAULT: a segment was unmapped while a waiting datagram was copied.
+ * @flags: ODG_CQE_*
+ * @len: bytes in the buffers
+ * @full_len: bytes of the datagram
+ * @port: sender's port, network order
+ * @__reserved: 0
+ * @addr: sender's address (of the ICMP error's destination with ODG_CQE_ICMP)
+ * @v4.addr: the same, IPv4
+ * @v4.local: the datagram's destination address, IPv4.  That of IPv6 is in
+ *	struct odg_cqe_wide.
+ */
+struct odg_cqe {
+	__aligned_u64 user_data;
+	__aligned_u64 rx_ns;
+	__aligned_u64 hw_ns;
+	__u32 seq;
+	__u32 drops;
+	__u32 ifindex;
+	__s16 status;
+	__u16 flags;
+	__u16 len;
+	__u16 full_len;
+	__be16 port;
+	__u16 __reserved;
+	union {
+		__u8 addr[16];
+		struct {
+			__be32 addr;
+			__be32 local;
+			__be32 __reserved[2];
+		} v4;
+	};
+};
+
+/**
+ * struct odg_cqe_wide - entry of a queue created with ODG_CQ_WIDE
+ * @cqe: as above
+ * @done_ns: when the completion was made, CLOCK_REALTIME
+ * @local: the datagram's destination address; IPv4 in the first four bytes
+ * @cpu: CPU that made the completion
+ * @ttl: time to live or hop limit of the datagram
+ * @tos: type of service or traffic class of the datagram
+ * @__reserved: 0
+ */
+struct odg_cqe_wide {
+	struct odg_cqe cqe;
+	__aligned_u64 done_ns;
+	__u8 local[16];
+	__u32 cpu;
+	__u8 ttl;
+	__u8 tos;
+	__u8 __reserved[34];
+};
+
+/*
+ * The completion queue, mapped at ODG_MMAP_CQ
+ * -------------------------------------------
+ * Both indices run freely and wrap at 2^32; an entry stands at
+ * (index & (entries - 1)) * cqe_size from cq_off_entries.
+ *
+ *   kernel (producer)                    program (consumer)
+ *   RESERVE  at post: room is promised   PEEK     p = load_acquire(prod) (B)
+ *   WRITE    fill the entry              READ     entries [cons, p)
+ *   SUBMIT   store_release(prod) (A)     RELEASE  store_release(cons)    (C)
+ *                                        ... kernel: load_acquire(cons)  (D)
+ *
+ * (A) pairs with (B): an entry is whole, and the data it speaks of is in the
+ * buffers, before the index that shows it.  (C) pairs with (D): the program has
+ * done with an entry before it is promised again.
+ *
+ * prod is written by the kernel only, cons by the program only.  The kernel
+ * keeps its own copy of both and believes a cons only if it lies between the
+ * last one and prod: a program that scribbles here loses its own completions
+ * and nothing else (odg_port_stats.bad_cons counts).
+ */
+
+/**
+ * struct odg_port_stats - counters of a port since it was opened
+ * @size: sizeof(struct odg_port_stats)
+ * @entries: out: size of the completion queue
+ * @outstanding: out: ops posted and not completed
+ * @unread: out: completions the program has not released
+ * @pinned_pages: out: pages of posted buffers pinned and charged now
+ * @posted: out: ops accepted
+ * @completed: out: ops completed, cancelled ones included
+ * @cancelled: out: ops completed by ODG_CANCEL
+ * @aborted: out: ops completed because their socket was closed
+ * @bad_cons: out: times an impossible consumer index was seen and ignored
+ */
+struct odg_port_stats {
+	__u32 size;
+	__u32 entries;
+	__u32 outstanding;
+	__u32 unread;
+	__aligned_u64 pinned_pages;
+	__aligned_u64 posted;
+	__aligned_u64 completed;
+	__aligned_u64 cancelled;
+	__aligned_u64 aborted;
+	__aligned_u64 bad_cons;
+};
+
+/**
+ * struct odg_sock_stats - counters of a socket since it was bound to odgram
+ * @size: sizeof(struct odg_sock_stats)
+ * @fd: in: the socket
+ * @depth: out: receives posted now, by all ports
+ * @queued: out: datagrams in the socket's own queue now
+ * @arrived: out: datagrams that reached the socket, those it held when it was
+ *	bound included; = direct + from_queue + filtered + discarded + dropped
+ *	+ queued + native
+ * @direct: out: put into a posted buffer in the softirq
+ * @from_queue: out: taken from the socket's queue by a post or a drain
+ * @filtered: out: refused by the socket's filter, cgroup or LSM in our hook
+ * @discarded: out: dropped by ODG_BIND_DISCARD
+ * @dropped: out: passed on to the socket's queue and dropped there
+ *	(SO_RCVBUF full, filter)
+ * @native: out: taken from the queue by recv(2) and its relatives
+ * @truncated: out: of those delivered, longer than their buffers
+ * @icmp: out: ICMP errors that named this socket
+ * @bytes: out: payload bytes delivered
+ *
+ * delivered = direct + from_queue.  The sum is exact when nothing is in flight.
+ */
+struct odg_sock_stats {
+	__u32 size;
+	__s32 fd;
+	__u32 depth;
+	__u32 queued;
+	__aligned_u64 arrived;
+	__aligned_u64 direct;
+	__aligned_u64 from_queue;
+	__aligned_u64 filtered;
+	__aligned_u64 discarded;
+	__aligned_u64 dropped;
+	__aligned_u64 native;
+	__aligned_u64 truncated;
+	__aligned_u64 icmp;
+	__aligned_u64 bytes;
+};
+
+#endif /* _UAPI_LINUX_ODGRAM_H */
