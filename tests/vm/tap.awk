@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+#
+# Counts a stream of TAP or KTAP. Prints "pass TEXT", "fail TEXT" or "skip TEXT"
+# per test.
+#
+# A parent's line sums up its subtests (deeper indented lines before it), so it
+# is not counted again, unless it failed and they did not. A plan that is not
+# fulfilled, and a block that ends badly, is a failure. Blocks are marked by
+# who runs the program: "# begin NAME", "# end NAME STATUS". A skipped test is
+# "ok" or (old cmocka) "not ok" with "# SKIP".
+
+function result(kind, text) {
+	print kind " " (block == "" ? "" : block ": ") text
+	if (kind == "fail")
+		failed++
+}
+
+function close_plan(d, i) {
+	# the plans of this depth and of all below it
+	for (i in plan)
+		if (i + 0 >= d) {
+			if (seen[i] < plan[i])
+				result("fail", "ended after " seen[i] + 0 " of " plan[i] " tests")
+			delete plan[i]
+			delete seen[i]
+		}
+}
+
+function end_block(status) {
+	close_plan(0)
+	if (!planned)
+		result("fail", "no test plan (status " status ")")
+	else if (status != 0 && !failed)
+		result("fail", "ended with " status)
+	block = ""
+}
+
+/^# begin / {
+	if (block != "")
+		end_block("no end")
+	block = $3
+	planned = failed = deepest = 0
+	next
+}
+
+/^# end / {
+	if (block != "")
+		end_block($4)
+	next
+}
+
+{
+	sub(/\r$/, "")
+	match($0, /^ */)
+	depth = RLENGTH
+	line = substr($0, depth + 1)
+}
+
+line ~ /^1\.\.[0-9]+/ {
+	close_plan(depth)
+	plan[depth] = substr(line, 4) + 0
+	seen[depth] = 0
+	planned = 1
+	next
+}
+
+line ~ /^(not )?ok( |$)/ {
+	bad = line ~ /^not /
+	text = line
+	sub(/^(not )?ok *[0-9]* *(- *)?/, "", text)
+	for (i in plan)
+		if (i + 0 > depth) {
+			close_plan(depth + 1)
+			break
+		}
+	seen[depth]++
+	if (deepest > depth) {
+		# sums up what stood before it
+		if (bad && !children_failed)
+			result("fail", text)
+		deepest = depth
+		if (depth == 0)
+			children_failed = 0
+		next
+	}
+	if (depth == 0)
+		children_failed = 0
+	deepest = depth
+	if (sub(/^# *(SKIP|skip) */, "", text) || text ~ /# *(SKIP|skip)/)
+		result("skip", text)
+	else if (bad) {
+		result("fail", text)
+		children_failed = 1
+	} else
+		result("pass", text)
+}
+
+END {
+	if (block != "")
+		end_block("no end")
+}
