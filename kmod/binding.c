@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A binding: what turns a program's UDP socket into one that odgram serves.
+ *
+ * It hangs on sk_user_data and owns three hooks of the socket: the UDP
+ * encapsulation hooks (a datagram or ICMP error came, the socket is closed),
+ * sk_data_ready (a datagram was queued) and sk_destruct.
+ *
+ * Lifetime: from the first use of the socket to its close, or to ODG_UNBIND.  It
+ * holds the module, not the socket: encap_destroy ends it at the last close.  A
+ * program can take that hook away from us with setsockopt(UDP_ENCAP, 0), so
+ * sk_destruct, which nothing in user space reaches, does the same for a binding
+ * that is still there when the socket's memory goes.
+ *
+ * The end goes in phases:
+ *
+ *   1. encap_type is cleared: the stack calls us for no new datagram
+ *   2. the other hooks and sk_user_data are given back
+ *   3. under binding->lock the door is closed (dead) and the FIFO aborted
+ *   4. the attachment's reference goes; calls may hold others for a while
+ *   5. after a grace period for softirqs that came in before (1), it is freed
+ *
+ * Holders: the socket (1-4), calls in progress (4), softirqs (5).  Ops do not
+ * count: phase 3 leaves none.
+ *
+ * Locks: lock_sock() and sk_callback_lock around the hooks; post_lock, a mutex,
+ * makes posting order; binding->lock, with bottom halves off, covers the FIFO and
+ * the counters and is the one lock of the receive path.  post_lock is outside
+ * binding->lock, port->lock inside.
+ */
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/udp.h>
+#include <net/udp.h>
+
+#include "binding.h"
+#include "compat.h"
+#include "icmp.h"
+#include "op.h"
+#include "port.h"
+#include "recv.h"
+#include "sockq.h"
+
+/* Not a UDP_ENCAP_* of the kernel; getsockopt(UDP_ENCAP) shows it. */
+#define ODG_ENCAP_TYPE 0xda
+
+static void odg_sk_destruct(struct sock *sk);
+
+/* Nothing but us sets this sk_destruct, so it tells whose sk_user_data it is. */
+static bool odg_sk_is_ours(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_destruct) == odg_sk_destruct;
+}
+
+/* For the end of the socket, when nobody can change it any more. */
+static struct odg_binding *odg_sk_last_binding(struct sock *sk)
+{
+	if (!odg_sk_is_ours(sk))
+		return NULL;
+	return rcu_dereference_protected(__sk_user_data(sk), true);
+}
+
+static void odg_binding_free_rcu(struct rcu_head *rcu)
+{
+	kfree(container_of(rcu, struct odg_binding, rcu));
+	/* odg_exit() waits for this callback to return */
+	module_put(THIS_MODULE);
+}
+
+void odg_binding_put(struct odg_binding *binding)
+{
+	if (refcount_dec_and_test(&binding->ref))
+		call_rcu(&binding->rcu, odg_binding_free_rcu);
+}
+
+/* The socket's binding with a reference, or NULL if it has none. */
+struct odg_binding *odg_binding_get(struct sock *sk)
+{
+	struct odg_binding *binding = NULL;
+
+	rcu_read_lock();
+	if (odg_sk_is_ours(sk))
+		binding = rcu_dereference_sk_user_data(sk);
+	if (binding && !refcount_inc_not_zero(&binding->ref))
+		binding = NULL;
+	rcu_read_unlock();
+	return binding;
+}
+
+/* Phase 3: nothing is appended any more, what is posted is aborted. */
+static void odg_binding_abort(struct odg_binding *binding)
+{
+	unsigned int batch = 0;
+
+	spin_lock_bh(&binding->lock);
+	binding->dead = true;
+	while (!list_empty(&binding->fifo)) {
+		struct odg_op *op = list_first_entry(&binding->fifo,
+						     struct odg_op, node);
+		struct odg_port *port = op->port;
+
+		odg_op_fail(op, -ECANCELED);
+		odg_port_aborted(port);
+		if (++batch % 64 == 0) {
+			/* let softirqs in; dead keeps the FIFO from growing */
+			spin_unlock_bh(&binding->lock);
+			spin_lock_bh(&binding->lock);
+		}
+	}
+	spin_unlock_bh(&binding->lock);
+}
+
+/* Phases 2 to 4. */
+static void odg_binding_release(struct odg_binding *binding, struct sock *sk)
+{
+	write_lock_bh(&sk->sk_callback_lock);
+	if (sk->sk_data_ready == odg_data_ready)
+		WRITE_ONCE(sk->sk_data_ready, binding->saved_data_ready);
+	WRITE_ONCE(sk->sk_destruct, binding->saved_destruct);
+	rcu_assign_sk_user_data(sk, NULL);
+	write_unlock_bh(&sk->sk_callback_lock);
+
+	odg_binding_abort(binding);
+	odg_binding_put(binding);
+}
+
+static void odg_encap_destroy(struct sock *sk)
+{
+	struct odg_binding *binding = odg_sk_last_binding(sk);
+
+	WRITE_ONCE(udp_sk(sk)->encap_type, 0);
+	if (binding)
+		odg_binding_release(binding, sk);
+}
+
+/* The socket is being freed: nobody else has it.  May be softirq context. */
+static void odg_sk_destruct(struct sock *sk)
+{
+	struct odg_binding *binding = odg_sk_last_binding(sk);
+	void (*saved_destruct)(struct sock *sk) = binding->saved_destruct;
+
+	odg_binding_release(binding, sk);
+	saved_destruct(sk);
+}
+
+static struct odg_binding *odg_binding_alloc(struct sock *sk)
+{
+	struct odg_binding *binding = kzalloc(sizeof(*binding),
+					      GFP_KERNEL_ACCOUNT);
+
+	if (!binding)
+		return NULL;
+
+	binding->sk = sk;
+	/* one for the socket, one for the caller */
+	refcount_set(&binding->ref, 2);
+	mutex_init(&binding->post_lock);
+	spin_lock_init(&binding->lock);
+	INIT_LIST_HEAD(&binding->fifo);
+	binding->drops_start = odg_sk_drops(sk);
+	binding->drops_told = binding->drops_start;
+	/* the caller's open file keeps the module until here */
+	__module_get(THIS_MODULE);
+	return binding;
+}
+
+/* Take the socket's hooks, unless somebody has them. */
+static int odg_binding_hook(struct odg_binding *binding, struct sock *sk)
+{
+	struct udp_sock *up = udp_sk(sk);
+
+	if (READ_ONCE(up->encap_type) || up->gro_receive)
+		return -EBUSY;
+
+	write_lock_bh(&sk->sk_callback_lock);
+	if (sk->sk_user_data) {
+		write_unlock_bh(&sk->sk_callback_lock);
+		return -EBUSY;
+	}
+	rcu_assign_sk_user_data(sk, binding);
+	binding->saved_data_ready = sk->sk_data_ready;
+	binding->saved_destruct = sk->sk_destruct;
+	WRITE_ONCE(sk->sk_data_ready, odg_data_ready);
+	WRITE_ONCE(sk->sk_destruct, odg_sk_destruct);
+	write_unlock_bh(&sk->sk_callback_lock);
+
+	/*
+	 * By hand: setup_udp_tunnel_sock() would also clear IP_MULTICAST_LOOP of
+	 * the program's socket.  encap_type last, it opens the door.
+	 */
+	WRITE_ONCE(up->encap_err_lookup, odg_encap_err_lookup);
+	WRITE_ONCE(up->encap_err_rcv, odg_encap_err_rcv);
+	WRITE_ONCE(up->encap_destroy, odg_encap_destroy);
+	WRITE_ONCE(up->encap_rcv, odg_encap_rcv);
+	atomic64_set(&binding->passed, odg_sockq_len(sk));
+	/* orders the hooks before the type; the stack tests the type first */
+	smp_wmb();
+	WRITE_ONCE(up->encap_type, ODG_ENCAP_TYPE);
+	odg_udp_encap_enable(sk);
+	return 0;
+}
+
+/**
+ * odg_binding_attach - the socket's binding, made if it has none
+ * @sk: a UDP socket whose file the caller holds
+ *
+ * Return: the binding with a reference for the caller, or -EBUSY if the socket
+ * belongs to another encapsulation, or -ENOMEM.
+ */
+struct odg_binding *odg_binding_attach(struct sock *sk)
+{
+	struct odg_binding *binding = odg_binding_get(sk);
+	int ret;
+
+	if (binding)
+		goto out;
+
+	binding = odg_binding_alloc(sk);
+	if (!binding)
+		return ERR_PTR(-ENOMEM);
+
+	lock_sock(sk);
+	ret = odg_binding_hook(binding, sk);
+	release_sock(sk);
+	if (!ret)
+		return binding;
+
+	/* never seen by anybody else */
+	odg_binding_free_rcu(&binding->rcu);
+	/* unless the hooks are ours: another thread was faster */
+	binding = odg_binding_get(sk);
+	if (!binding)
+		return ERR_PTR(ret);
+out:
+	/* the program turned it into another encapsulation meanwhile */
+	if (READ_ONCE(udp_sk(sk)->encap_type) != ODG_ENCAP_TYPE) {
+		odg_binding_put(binding);
+		return ERR_PTR(-EBUSY);
+	}
+	return binding;
+}
+
+/**
+ * odg_binding_detach_idle - give an idle socket back to plain UDP
+ * @binding: of @sk, the caller has a reference
+ * @sk: a socket whose file the caller holds
+ *
+ * Return: 0, -EBUSY if ops are posted or somebody put hooks on top of ours,
+ * -ENOENT if another thread was faster.
+ */
+int odg_binding_detach_idle(struct odg_binding *binding, struct sock *sk)
+{
+	struct udp_sock *up = udp_sk(sk);
+	int ret = 0;
+
+	lock_sock(sk);
+	if (!odg_sk_is_ours(sk)) {
+		ret = -ENOENT;
+		goto out;
+	}
+	if (sk->sk_data_ready != odg_data_ready) {
+		ret = -EBUSY;
+		goto out;
+	}
+
+	spin_lock_bh(&binding->lock);
+	if (binding->depth)
+		ret = -EBUSY;
+	else
+		binding->dead = true;
+	spin_unlock_bh(&binding->lock);
+	if (ret)
+		goto out;
+
+	if (READ_ONCE(up->encap_type) == ODG_ENCAP_TYPE)
+		WRITE_ONCE(up->encap_type, 0);
+	write_lock_bh(&sk->sk_callback_lock);
+	WRITE_ONCE(sk->sk_data_ready, binding->saved_data_ready);
+	write_unlock_bh(&sk->sk_callback_lock);
+	/*
+	 * Whoever runs a hook of ours sees the binding until here; from here on
+	 * sk_user_data may become somebody else's.  Leave no hook behind, either:
+	 * the socket may outlive the module.
+	 */
+	synchronize_rcu();
+	if (up->encap_rcv == odg_encap_rcv)
+		WRITE_ONCE(up->encap_rcv, NULL);
+	WRITE_ONCE(up->encap_err_lookup, NULL);
+	WRITE_ONCE(up->encap_err_rcv, NULL);
+	WRITE_ONCE(up->encap_destroy, NULL);
+	odg_binding_release(binding, sk);
+out:
+	release_sock(sk);
+	return ret;
+}
+
+/**
+ * odg_binding_append - post an op
+ * @binding: where
+ * @op: prepared, with its memory pinned
+ *
+ * Return: 0, and the op may have completed by now; -EAGAIN if a datagram is
+ * waiting that has to be taken first; -EBADF if the socket is going away.
+ */
+int odg_binding_append(struct odg_binding *binding, struct odg_op *op)
+{
+	int ret = 0;
+
+	lockdep_assert_held(&binding->post_lock);
+
+	spin_lock_bh(&binding->lock);
+	if (binding->dead) {
+		ret = -EBADF;
+	} else if (!binding->depth && odg_something_waits(binding)) {
+		ret = -EAGAIN;
+	} else {
+		odg_port_posted(op->port);
+		list_add_tail(&op->node, &binding->fifo);
+		binding->depth++;
+		WRITE_ONCE(op->binding, binding);
+	}
+	spin_unlock_bh(&binding->lock);
+	return ret;
+}

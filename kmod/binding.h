@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef ODG_BINDING_H
+#define ODG_BINDING_H
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <net/sock.h>
+
+struct odg_op;
+
+/**
+ * struct odg_binding - what hangs on a UDP socket that odgram serves
+ * @sk: the socket; valid for whoever holds its file or came here through it
+ * @ref: the attachment, and each call that works with the binding
+ * @post_lock: one post at a time, so that posting order is the FIFO's order
+ * @discard: ODG_BIND_DISCARD
+ * @passed: datagrams that went, or were at binding time, in the socket's queue
+ * @lock: protects everything below
+ * @fifo: posted ops, oldest first
+ * @depth: how many
+ * @dead: the socket is going away or was unbound: append nothing
+ * @icmp_status: ICMP error no op has been told of yet, or 0
+ * @drops_told: sk_drops as of the last completion
+ * @drops_start: sk_drops when the socket was bound
+ * @direct: datagrams put into an op by the hook
+ * @from_queue: datagrams taken from the socket's queue
+ * @filtered: datagrams the filter refused in the hook
+ * @discarded: datagrams dropped for ODG_BIND_DISCARD
+ * @truncated: datagrams delivered that did not fit
+ * @icmp: ICMP errors that came
+ * @bytes: payload delivered
+ * @saved_data_ready: sk->sk_data_ready as we found it
+ * @saved_destruct: sk->sk_destruct as we found it
+ * @rcu: frees it
+ */
+struct odg_binding {
+	struct sock *sk;
+	refcount_t ref;
+	struct mutex post_lock;
+	bool discard;
+	atomic64_t passed;
+
+	spinlock_t lock;
+	struct list_head fifo;
+	u32 depth;
+	bool dead;
+	int icmp_status;
+	u32 drops_told;
+	u32 drops_start;
+	u64 direct;
+	u64 from_queue;
+	u64 filtered;
+	u64 discarded;
+	u64 truncated;
+	u64 icmp;
+	u64 bytes;
+
+	void (*saved_data_ready)(struct sock *sk);
+	void (*saved_destruct)(struct sock *sk);
+	struct rcu_head rcu;
+};
+
+struct odg_binding *odg_binding_get(struct sock *sk);
+struct odg_binding *odg_binding_attach(struct sock *sk);
+int odg_binding_detach_idle(struct odg_binding *binding, struct sock *sk);
+void odg_binding_put(struct odg_binding *binding);
+int odg_binding_append(struct odg_binding *binding, struct odg_op *op);
+
+#endif /* ODG_BINDING_H */

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Cancelling: find posted ops of a port and end them with -ECANCELED.
+ *
+ * An op is found through its port's table or its binding's FIFO, and belongs to
+ * whoever takes it out of the FIFO under binding->lock (op.c).  From the table the
+ * way to that lock is: read op->binding under RCU, take its lock, and look whether
+ * op->binding is still the same.  It is set under that lock only, so while we hold
+ * it the op stays what it is.
+ */
+#include <linux/net.h>
+#include <linux/odgram.h>
+#include <net/sock.h>
+
+#include "binding.h"
+#include "cancel.h"
+#include "op.h"
+#include "port.h"
+#include "post.h"
+
+/* The op is in the FIFO of a binding whose lock is held. */
+static void odg_cancel_posted(struct odg_op *op)
+{
+	struct odg_port *port = op->port;
+
+	odg_op_fail(op, -ECANCELED);
+	odg_port_cancelled(port);
+}
+
+/* What to look for in an op, besides that it is posted; 0 for any. */
+struct odg_match {
+	u32 gen;
+	pid_t tid;
+};
+
+static bool odg_op_matches(const struct odg_op *op,
+			   const struct odg_match *match)
+{
+	return (!match->gen || op->gen == match->gen) &&
+	       (!match->tid || op->tid == match->tid);
+}
+
+static bool odg_cancel_if(struct odg_op *op, const struct odg_match *match)
+{
+	struct odg_binding *binding;
+	bool found = false;
+
+	rcu_read_lock();
+	binding = READ_ONCE(op->binding);
+	if (binding) {
+		spin_lock_bh(&binding->lock);
+		found = op->binding == binding && odg_op_matches(op, match);
+		if (found)
+			odg_cancel_posted(op);
+		spin_unlock_bh(&binding->lock);
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+static int odg_cancel_in_table(struct odg_port *port,
+			       const struct odg_match *match)
+{
+	int found = 0;
+	u32 i;
+
+	for (i = 0; i < port->nr_ops; i++) {
+		found += odg_cancel_if(&port->ops[i], match);
+		if (i % 1024 == 1023)
+			cond_resched();
+	}
+	return found;
+}
+
+static int odg_cancel_id(struct odg_port *port, u64 id)
+{
+	struct odg_match match = { .gen = upper_32_bits(id) };
+	struct odg_op *op = odg_port_find_op(port, id);
+
+	return op && match.gen && odg_cancel_if(op, &match);
+}
+
+static int odg_cancel_socket(struct odg_port *port, int fd)
+{
+	struct odg_binding *binding;
+	struct odg_op *op, *next;
+	struct socket *sock;
+	int found = 0;
+	int ret;
+
+	sock = sockfd_lookup(fd, &ret);
+	if (!sock)
+		return ret;
+	ret = odg_check_udp(sock);
+	if (ret)
+		goto out;
+
+	binding = odg_binding_get(sock->sk);
+	if (binding) {
+		spin_lock_bh(&binding->lock);
+		list_for_each_entry_safe(op, next, &binding->fifo, node) {
+			if (op->port != port)
+				continue;
+			odg_cancel_posted(op);
+			found++;
+		}
+		spin_unlock_bh(&binding->lock);
+		odg_binding_put(binding);
+	}
+	ret = found;
+out:
+	sockfd_put(sock);
+	return ret;
+}
+
+/* The port is going: end what it has posted, wherever. */
+void odg_cancel_all(struct odg_port *port)
+{
+	static const struct odg_match any;
+
+	odg_cancel_in_table(port, &any);
+}
+
+int odg_cancel(struct odg_port *port, const struct odg_cancel *arg)
+{
+	bool by_id = arg->mode == ODG_CANCEL_ID;
+	bool by_socket = arg->mode == ODG_CANCEL_SOCKET;
+	bool by_thread = arg->mode == ODG_CANCEL_THREAD;
+	int found;
+
+	if (!by_id && !by_socket && !by_thread)
+		return -EINVAL;
+	if ((!by_id && arg->id) || (!by_thread && arg->tid) ||
+	    (!by_socket && arg->fd != -1) || (by_thread && arg->tid <= 0))
+		return -EINVAL;
+	if (!odg_port_ready(port))
+		return -ENXIO;
+
+	if (by_id) {
+		found = odg_cancel_id(port, arg->id);
+	} else if (by_socket) {
+		found = odg_cancel_socket(port, arg->fd);
+	} else {
+		struct odg_match match = { .tid = arg->tid };
+
+		found = odg_cancel_in_table(port, &match);
+	}
+	return found ? found : -ENOENT;
+}

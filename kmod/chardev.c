@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/odgram: the calls come in here, are checked for size and shape, and are
+ * handed to the room that owns them.  No state of its own.
+ */
+#include <linux/build_bug.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/net.h>
+#include <linux/odgram.h>
+#include <linux/poll.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+
+#include "binding.h"
+#include "cancel.h"
+#include "main.h"
+#include "port.h"
+#include "post.h"
+#include "stats.h"
+
+/* The ABI: a change of any of these breaks programs. */
+static_assert(sizeof(struct odg_query) == 40);
+static_assert(sizeof(struct odg_cq_create) == 24);
+static_assert(sizeof(struct odg_bind) == 16);
+static_assert(sizeof(struct odg_seg) == 16);
+static_assert(sizeof(struct odg_recv) == 48);
+static_assert(sizeof(struct odg_post) == 24);
+static_assert(sizeof(struct odg_cancel) == 24);
+static_assert(sizeof(struct odg_wait) == 16);
+static_assert(sizeof(struct odg_port_stats) == 64);
+static_assert(sizeof(struct odg_sock_stats) == 96);
+static_assert(sizeof(struct odg_cqe) == 64);
+static_assert(sizeof(struct odg_cqe_wide) == 128);
+static_assert(offsetof(struct odg_cqe, status) == 36);
+static_assert(offsetof(struct odg_cqe, addr) == 48);
+
+union odg_arg {
+	struct odg_query query;
+	struct odg_cq_create cq_create;
+	struct odg_bind bind;
+	struct odg_post post;
+	struct odg_cancel cancel;
+	struct odg_wait wait;
+	struct odg_port_stats port_stats;
+	struct odg_sock_stats sock_stats;
+};
+
+static int odg_ioctl_query(struct odg_port *port, union odg_arg *arg)
+{
+	arg->query = (struct odg_query) {
+		.size = sizeof(arg->query),
+		.abi_version = ODG_ABI_VERSION,
+		.max_segs = ODG_MAX_SEGS,
+		.max_posts = ODG_MAX_POSTS,
+		.max_cq_entries = ODG_MAX_CQ_ENTRIES,
+		.cq_off_prod = odg_ring_off_prod(),
+		.cq_off_cons = odg_ring_off_cons(),
+		.cq_off_entries = odg_ring_off_entries(),
+	};
+	return 0;
+}
+
+static int odg_ioctl_cq_create(struct odg_port *port, union odg_arg *arg)
+{
+	return odg_port_create_cq(port, &arg->cq_create);
+}
+
+static int odg_ioctl_bind(struct odg_port *port, union odg_arg *arg)
+{
+	struct odg_binding *binding;
+	struct socket *sock;
+	int ret;
+
+	if (arg->bind.flags & ~ODG_BIND_DISCARD || arg->bind.__reserved)
+		return -EINVAL;
+
+	sock = sockfd_lookup(arg->bind.fd, &ret);
+	if (!sock)
+		return ret;
+	ret = odg_check_udp(sock);
+	if (ret)
+		goto out;
+
+	binding = odg_binding_attach(sock->sk);
+	ret = PTR_ERR_OR_ZERO(binding);
+	if (ret)
+		goto out;
+	WRITE_ONCE(binding->discard, arg->bind.flags & ODG_BIND_DISCARD);
+	odg_binding_put(binding);
+out:
+	sockfd_put(sock);
+	return ret;
+}
+
+/* Do something with the binding of a socket that has one. */
+static int odg_with_binding(int fd, union odg_arg *arg,
+			    int (*fn)(struct odg_binding *binding,
+				      struct sock *sk, union odg_arg *arg))
+{
+	struct odg_binding *binding;
+	struct socket *sock;
+	int ret;
+
+	sock = sockfd_lookup(fd, &ret);
+	if (!sock)
+		return ret;
+	ret = odg_check_udp(sock);
+	if (ret)
+		goto out;
+	ret = -ENOENT;
+	binding = odg_binding_get(sock->sk);
+	if (!binding)
+		goto out;
+	ret = fn(binding, sock->sk, arg);
+	odg_binding_put(binding);
+out:
+	sockfd_put(sock);
+	return ret;
+}
+
+static int odg_do_unbind(struct odg_binding *binding, struct sock *sk,
+			 union odg_arg *arg)
+{
+	return odg_binding_detach_idle(binding, sk);
+}
+
+static int odg_ioctl_unbind(struct odg_port *port, union odg_arg *arg)
+{
+	if (arg->bind.flags || arg->bind.__reserved)
+		return -EINVAL;
+	return odg_with_binding(arg->bind.fd, arg, odg_do_unbind);
+}
+
+static int odg_do_sock_stats(struct odg_binding *binding, struct sock *sk,
+			     union odg_arg *arg)
+{
+	odg_sock_get_stats(binding, &arg->sock_stats);
+	return 0;
+}
+
+static int odg_ioctl_sock_stats(struct odg_port *port, union odg_arg *arg)
+{
+	return odg_with_binding(arg->sock_stats.fd, arg, odg_do_sock_stats);
+}
+
+static int odg_ioctl_port_stats(struct odg_port *port, union odg_arg *arg)
+{
+	odg_port_get_stats(port, &arg->port_stats);
+	return 0;
+}
+
+static int odg_ioctl_post(struct odg_port *port, union odg_arg *arg)
+{
+	return odg_post(port, &arg->post);
+}
+
+static int odg_ioctl_cancel(struct odg_port *port, union odg_arg *arg)
+{
+	return odg_cancel(port, &arg->cancel);
+}
+
+static int odg_ioctl_wait(struct odg_port *port, union odg_arg *arg)
+{
+	return odg_port_wait(port, &arg->wait);
+}
+
+/**
+ * struct odg_ioctl - one call
+ * @fn: who does it
+ * @size: of its argument as this kernel knows it
+ * @min_size: of its argument in the first version
+ * @answers: the argument is written back
+ */
+struct odg_ioctl {
+	int (*fn)(struct odg_port *port, union odg_arg *arg);
+	size_t size;
+	size_t min_size;
+	bool answers;
+};
+
+#define ODG_IOCTL(cmd, _fn, member, last, _answers)			\
+	[_IOC_NR(cmd)] = {						\
+		.fn = (_fn),						\
+		.size = sizeof(((union odg_arg *)NULL)->member),	\
+		.min_size = offsetofend(union odg_arg, member.last),	\
+		.answers = (_answers),					\
+	}
+
+static const struct odg_ioctl odg_ioctls[] = {
+	ODG_IOCTL(ODG_QUERY, odg_ioctl_query, query, cq_off_entries, true),
+	ODG_IOCTL(ODG_CQ_CREATE, odg_ioctl_cq_create, cq_create, mmap_size,
+		  true),
+	ODG_IOCTL(ODG_BIND, odg_ioctl_bind, bind, __reserved, false),
+	ODG_IOCTL(ODG_UNBIND, odg_ioctl_unbind, bind, __reserved, false),
+	ODG_IOCTL(ODG_POST, odg_ioctl_post, post, flags, false),
+	ODG_IOCTL(ODG_CANCEL, odg_ioctl_cancel, cancel, id, false),
+	ODG_IOCTL(ODG_WAIT, odg_ioctl_wait, wait, timeout_ns, false),
+	ODG_IOCTL(ODG_PORT_STATS, odg_ioctl_port_stats, port_stats, bad_cons,
+		  true),
+	ODG_IOCTL(ODG_SOCK_STATS, odg_ioctl_sock_stats, sock_stats, bytes,
+		  true),
+};
+
+static long odg_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
+{
+	void __user *uptr = (void __user *)uarg;
+	const struct odg_ioctl *ioctl;
+	union odg_arg arg = {};
+	u32 size;
+	int ret;
+
+	if (_IOC_TYPE(cmd) != ODG_IOC_TYPE || _IOC_DIR(cmd) != _IOC_NONE ||
+	    _IOC_SIZE(cmd) || _IOC_NR(cmd) >= ARRAY_SIZE(odg_ioctls))
+		return -ENOTTY;
+	ioctl = &odg_ioctls[_IOC_NR(cmd)];
+
+	if (get_user(size, (u32 __user *)uptr))
+		return -EFAULT;
+	if (size < ioctl->min_size)
+		return -EINVAL;
+	ret = copy_struct_from_user(&arg, ioctl->size, uptr, size);
+	if (ret)
+		return ret;
+	size = min_t(size_t, size, ioctl->size);
+	/* can the answer be written?  Find out before anything is done. */
+	if (ioctl->answers && copy_to_user(uptr, &arg, size))
+		return -EFAULT;
+
+	ret = ioctl->fn(file->private_data, &arg);
+	if (ret >= 0 && ioctl->answers && copy_to_user(uptr, &arg, size))
+		return -EFAULT;
+	return ret;
+}
+
+static int odg_open(struct inode *inode, struct file *file)
+{
+	file->private_data = odg_port_create();
+	return file->private_data ? 0 : -ENOMEM;
+}
+
+static int odg_release(struct inode *inode, struct file *file)
+{
+	odg_port_release(file->private_data);
+	return 0;
+}
+
+static __poll_t odg_poll(struct file *file, poll_table *wait)
+{
+	struct odg_port *port = file->private_data;
+
+	if (!odg_port_ready(port))
+		return EPOLLERR;
+	poll_wait(file, &port->wait, wait);
+	return odg_port_unread(port) ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+static int odg_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct odg_port *port = file->private_data;
+
+	if (!odg_port_ready(port))
+		return -ENXIO;
+	/* a private copy would never show a completion */
+	if (vma->vm_pgoff != ODG_MMAP_CQ || !(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	return remap_vmalloc_range(vma, port->ring.shared, 0);
+}
+
+static const struct file_operations odg_fops = {
+	.owner = THIS_MODULE,
+	.open = odg_open,
+	.release = odg_release,
+	.unlocked_ioctl = odg_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.poll = odg_poll,
+	.mmap = odg_mmap,
+};
+
+static struct miscdevice odg_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "odgram",
+	.fops = &odg_fops,
+	/* the udev rule gives it to the group odgram; nobody else by default */
+	.mode = 0660,
+};
+
+int odg_chardev_init(void)
+{
+	return misc_register(&odg_misc);
+}
+
+void odg_chardev_exit(void)
+{
+	misc_deregister(&odg_misc);
+}

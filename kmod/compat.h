@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The only file that knows kernel versions.  The code is written for the
+ * newest kernel; what an older one lacks is supplied here, under our own
+ * prefix, so that a distribution's backport cannot collide with it.
+ */
+#ifndef ODG_COMPAT_H
+#define ODG_COMPAT_H
+
+#include <linux/errqueue.h>
+#include <linux/eventfd.h>
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
+#include <linux/udp.h>
+#include <linux/version.h>
+#include <net/icmp.h>
+#include <net/sock.h>
+#include <net/udp_tunnel.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "odgram needs Linux 6.1 or newer"
+#endif
+
+/* 6.2: symbols exported to KUnit modules only. */
+#if __has_include(<kunit/visibility.h>)
+#include <kunit/visibility.h>
+#else
+#define EXPORT_SYMBOL_IF_KUNIT(symbol)
+#endif
+
+/* 6.8: a signal always counts one. */
+static inline void odg_eventfd_signal(struct eventfd_ctx *ctx)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+	eventfd_signal(ctx, 1);
+#else
+	eventfd_signal(ctx);
+#endif
+}
+
+/* 6.18: the counter may be split over NUMA nodes. */
+static inline u32 odg_sk_drops(const struct sock *sk)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+	return atomic_read(&sk->sk_drops);
+#else
+	return sk_drops_read(sk);
+#endif
+}
+
+static inline void odg_sk_drops_inc(struct sock *sk)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+	atomic_inc(&sk->sk_drops);
+#else
+	sk_drops_inc(sk);
+#endif
+}
+
+/* 6.6: the flag became a bit of the socket. */
+static inline bool odg_sk_recverr(struct sock *sk)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+	if (sk->sk_family == AF_INET6)
+		return inet6_sk(sk)->recverr;
+	return inet_sk(sk)->recverr;
+#else
+	if (sk->sk_family == AF_INET6)
+		return inet6_test_bit(RECVERR6, sk);
+	return inet_test_bit(RECVERR, sk);
+#endif
+}
+
+/*
+ * 6.2: encap_err_rcv gets the error already converted, and the functions that
+ * fill a socket's error queue are exported.  Before, do both here.
+ */
+typedef void odg_encap_err_fn(struct sock *sk, struct sk_buff *skb, int err,
+			      __be16 port, u32 info, u8 *payload);
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+
+static inline void odg_queue_icmp_err(struct sock *sk, struct sk_buff *skb,
+				      int err, __be16 port, u32 info,
+				      u8 *payload)
+{
+	bool v6 = skb->protocol == htons(ETH_P_IPV6);
+	struct sock_exterr_skb *serr;
+	struct icmp6hdr *icmp6h = icmp6_hdr(skb);
+	struct icmphdr *icmph = icmp_hdr(skb);
+	u8 *inner_daddr;
+
+	skb = skb_clone(skb, GFP_ATOMIC);
+	if (!skb)
+		return;
+
+	if (v6)
+		inner_daddr = (u8 *)&((struct ipv6hdr *)(icmp6h + 1))->daddr;
+	else
+		inner_daddr = (u8 *)&((struct iphdr *)(icmph + 1))->daddr;
+
+	serr = SKB_EXT_ERR(skb);
+	memset(&serr->ee, 0, sizeof(serr->ee));
+	serr->ee.ee_errno = err;
+	serr->ee.ee_origin = v6 ? SO_EE_ORIGIN_ICMP6 : SO_EE_ORIGIN_ICMP;
+	serr->ee.ee_type = v6 ? icmp6h->icmp6_type : icmph->type;
+	serr->ee.ee_code = v6 ? icmp6h->icmp6_code : icmph->code;
+	serr->ee.ee_info = info;
+	serr->addr_offset = inner_daddr - skb_network_header(skb);
+	serr->port = port;
+
+	if (skb_pull(skb, payload - skb->data)) {
+		skb_reset_transport_header(skb);
+		if (!sock_queue_err_skb(sk, skb))
+			return;
+	}
+	kfree_skb(skb);
+}
+
+static inline void odg_encap_err_compat(struct sock *sk, struct sk_buff *skb,
+					unsigned int udp_offset,
+					odg_encap_err_fn *fn)
+{
+	struct udphdr *uh = (struct udphdr *)(skb->data + udp_offset);
+	u32 info = 0;
+	int err;
+
+	if (skb->protocol == htons(ETH_P_IPV6)) {
+		struct icmp6hdr *icmp6h = icmp6_hdr(skb);
+
+		icmpv6_err_convert(icmp6h->icmp6_type, icmp6h->icmp6_code,
+				   &err);
+		info = ntohl(icmp6h->icmp6_mtu);
+	} else {
+		struct icmphdr *icmph = icmp_hdr(skb);
+
+		err = EHOSTUNREACH;
+		if (icmph->type == ICMP_PARAMETERPROB)
+			err = EPROTO;
+		else if (icmph->type == ICMP_DEST_UNREACH &&
+			 icmph->code == ICMP_FRAG_NEEDED)
+			err = EMSGSIZE;
+		else if (icmph->type == ICMP_DEST_UNREACH &&
+			 icmph->code <= NR_ICMP_UNREACH)
+			err = icmp_err_convert[icmph->code].errno;
+		if (err == EMSGSIZE)
+			info = ntohs(icmph->un.frag.mtu);
+	}
+	fn(sk, skb, err, uh->dest, info, (u8 *)(uh + 1));
+}
+
+#define ODG_DECLARE_ENCAP_ERR(name)					\
+void name(struct sock *sk, struct sk_buff *skb, unsigned int udp_offset)
+
+#define ODG_DEFINE_ENCAP_ERR(name, fn)					\
+ODG_DECLARE_ENCAP_ERR(name)						\
+{									\
+	odg_encap_err_compat(sk, skb, udp_offset, fn);			\
+}
+
+#else
+
+static inline void odg_queue_icmp_err(struct sock *sk, struct sk_buff *skb,
+				      int err, __be16 port, u32 info,
+				      u8 *payload)
+{
+	if (skb->protocol == htons(ETH_P_IPV6))
+		ipv6_icmp_error(sk, skb, err, port, info, payload);
+	else
+		ip_icmp_error(sk, skb, err, port, info, payload);
+}
+
+#define ODG_DECLARE_ENCAP_ERR(name)					\
+void name(struct sock *sk, struct sk_buff *skb, int err, __be16 port,	\
+	  u32 info, u8 *payload)
+
+#define ODG_DEFINE_ENCAP_ERR(name, fn)					\
+ODG_DECLARE_ENCAP_ERR(name)						\
+{									\
+	fn(sk, skb, err, port, info, payload);				\
+}
+
+#endif
+
+/* 6.7: takes the sock.  Debian's 6.1.192 has that already, by backport. */
+#define odg_udp_encap_enable(sk) udp_tunnel_encap_enable(sk)
+
+#endif /* ODG_COMPAT_H */

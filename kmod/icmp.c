@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ICMP errors become completions.
+ *
+ * With our hooks set the stack gives us the errors that answer what the socket
+ * sent, on unconnected sockets, too, where recv(2) never hears of them.  One error
+ * ends one posted op.  If none is posted it is kept for the next post: of a
+ * connected socket, or one with IP_RECVERR, in sk_err as the stack would, so that
+ * plain calls see it, too; else in the binding.
+ */
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/odgram.h>
+#include <net/icmp.h>
+#include <net/ipv6.h>
+#include <net/tcp_states.h>
+
+#include "binding.h"
+#include "compat.h"
+#include "icmp.h"
+#include "op.h"
+
+/*
+ * Does the error answer something this socket sent?  Asked because the stack
+ * also offers errors that match with the ports exchanged, as tunnels need it.
+ */
+int odg_encap_err_lookup(struct sock *sk, struct sk_buff *skb)
+{
+	return udp_hdr(skb)->source == inet_sk(sk)->inet_sport ? 0 : -ENOENT;
+}
+
+struct odg_icmp {
+	bool time_exceeded;
+	bool too_big;
+	bool hard;
+};
+
+static struct odg_icmp odg_icmp_classify(struct sk_buff *skb)
+{
+	struct odg_icmp kind = {};
+	int err;
+
+	if (skb->protocol == htons(ETH_P_IPV6)) {
+		const struct icmp6hdr *icmp6h = icmp6_hdr(skb);
+
+		kind.time_exceeded = icmp6h->icmp6_type == ICMPV6_TIME_EXCEED;
+		kind.too_big = icmp6h->icmp6_type == ICMPV6_PKT_TOOBIG;
+		kind.hard = icmpv6_err_convert(icmp6h->icmp6_type,
+					       icmp6h->icmp6_code, &err);
+	} else {
+		const struct icmphdr *icmph = icmp_hdr(skb);
+
+		kind.time_exceeded = icmph->type == ICMP_TIME_EXCEEDED;
+		kind.too_big = icmph->type == ICMP_DEST_UNREACH &&
+			       icmph->code == ICMP_FRAG_NEEDED;
+		kind.hard = icmph->type == ICMP_PARAMETERPROB ||
+			    (icmph->type == ICMP_DEST_UNREACH &&
+			     icmph->code <= NR_ICMP_UNREACH &&
+			     icmp_err_convert[icmph->code].fatal);
+	}
+	return kind;
+}
+
+/* The address the failed datagram was sent to; skb->data is its IP header. */
+static void odg_fill_icmp(struct odg_cqe_wide *cqe, struct sock *sk,
+			  struct sk_buff *skb, __be16 port)
+{
+	cqe->cqe.flags = ODG_CQE_ICMP | ODG_CQE_ADDR;
+	cqe->cqe.port = port;
+	cqe->cqe.ifindex = skb->skb_iif;
+
+	if (skb->protocol == htons(ETH_P_IPV6)) {
+		const struct ipv6hdr *inner = (struct ipv6hdr *)skb->data;
+
+		memcpy(cqe->cqe.addr, &inner->daddr, sizeof(inner->daddr));
+		cqe->cqe.flags |= ODG_CQE_IPV6;
+	} else if (READ_ONCE(sk->sk_family) == AF_INET6) {
+		const struct iphdr *inner = (struct iphdr *)skb->data;
+		struct in6_addr addr;
+
+		ipv6_addr_set_v4mapped(inner->daddr, &addr);
+		memcpy(cqe->cqe.addr, &addr, sizeof(addr));
+		cqe->cqe.flags |= ODG_CQE_IPV6;
+	} else {
+		const struct iphdr *inner = (struct iphdr *)skb->data;
+
+		cqe->cqe.v4.addr = inner->daddr;
+	}
+}
+
+static void odg_report_to_socket(struct sock *sk, int err)
+{
+	sk->sk_err = err;
+	sk_error_report(sk);
+}
+
+void odg_icmp_error(struct sock *sk, struct sk_buff *skb, int err, __be16 port,
+		    u32 info, u8 *payload)
+{
+	struct odg_binding *binding = rcu_dereference_sk_user_data(sk);
+	struct odg_icmp kind = odg_icmp_classify(skb);
+	bool recverr = odg_sk_recverr(sk);
+	bool to_socket = recverr ||
+			 (kind.hard && sk->sk_state == TCP_ESTABLISHED);
+	struct odg_cqe_wide cqe = {
+		.cqe.status = kind.time_exceeded ? -ENETRESET : -err,
+	};
+
+	if (!binding)
+		return;
+	if (recverr)
+		odg_queue_icmp_err(sk, skb, err, port, info, payload);
+	if (kind.too_big) {
+		/* path MTU: nothing that a receive should end for */
+		if (to_socket)
+			odg_report_to_socket(sk, err);
+		return;
+	}
+
+	odg_fill_icmp(&cqe, sk, skb, port);
+
+	spin_lock_bh(&binding->lock);
+	binding->icmp++;
+	if (binding->depth) {
+		odg_op_complete(list_first_entry(&binding->fifo, struct odg_op,
+						 node), &cqe);
+		to_socket = false;
+	} else if (!to_socket) {
+		binding->icmp_status = cqe.cqe.status;
+	}
+	spin_unlock_bh(&binding->lock);
+
+	if (to_socket)
+		odg_report_to_socket(sk, err);
+}
+
+ODG_DEFINE_ENCAP_ERR(odg_encap_err_rcv, odg_icmp_error)

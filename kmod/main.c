@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Module entry and exit: the rooms in the order they open.
+ *
+ * The module cannot go while a port is open (the file holds it) or a socket is
+ * bound (binding.c holds it), so exit finds nothing alive but RCU callbacks.
+ */
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/workqueue.h>
+
+#include "main.h"
+
+struct workqueue_struct *odg_wq;
+
+static int __init odg_init(void)
+{
+	int ret;
+
+	odg_wq = alloc_workqueue("odgram", WQ_UNBOUND, 0);
+	if (!odg_wq)
+		return -ENOMEM;
+
+	ret = odg_chardev_init();
+	if (ret)
+		goto err_wq;
+	return 0;
+
+err_wq:
+	destroy_workqueue(odg_wq);
+	return ret;
+}
+
+static void __exit odg_exit(void)
+{
+	odg_chardev_exit();
+	destroy_workqueue(odg_wq);
+	/* bindings are freed, and let go of us, by RCU callbacks */
+	rcu_barrier();
+}
+
+module_init(odg_init);
+module_exit(odg_exit);
+
+MODULE_DESCRIPTION("Overlapped datagram sockets");
+MODULE_AUTHOR("The odgram authors");
+MODULE_LICENSE("GPL");

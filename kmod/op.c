@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One overlapped operation: the contract, and how it ends.
+ *
+ * A slot of the port's op table goes round in this circle:
+ *
+ *   free      in port->free                          (port->lock)
+ *   reserved  held by one post, nobody else knows it
+ *   posted    in binding->fifo, op->binding set      (binding->lock)
+ *   finished  in port->done, completion visible      (lock-free list)
+ *   free      again, after the reaper unpinned it
+ *
+ * Exactly once: whoever takes the op out of the FIFO under binding->lock
+ * completes it, and nobody finds it there afterwards.  Delivery, drain, ICMP
+ * error, cancel and close all go through odg_op_complete() or odg_op_fail() with
+ * that lock held; "posted" and "op->binding != NULL" are the same thing.
+ *
+ * Locks: binding->lock, then port->lock.  Both are taken with bottom halves off,
+ * which makes every completion an RCU reader: a port or binding is freed only
+ * after a grace period (port.c, binding.c).
+ *
+ * Publish order: data, completion fields, ring index (release), then wake-up
+ * and eventfd.  The last touch of an op is to put it on port->done; from there
+ * on the reaper may have given it to somebody else.
+ */
+#include <linux/odgram.h>
+
+#include "binding.h"
+#include "compat.h"
+#include "op.h"
+#include "port.h"
+
+/**
+ * odg_op_signal - signal an eventfd from any context
+ * @eventfd: whom
+ *
+ * Return: false if that is not allowed here (we are inside a wake-up of an
+ * eventfd ourselves, and a nested signal would be lost): signal it later.
+ */
+bool odg_op_signal(struct eventfd_ctx *eventfd)
+{
+	if (!eventfd_signal_allowed())
+		return false;
+	odg_eventfd_signal(eventfd);
+	return true;
+}
+
+/**
+ * odg_op_finish - make an op's completion visible
+ * @op: stands in no FIFO
+ * @cqe: what happened; the user data and the port's part are filled in here
+ *
+ * Bottom halves are off: nothing may come between the completion and the reaper
+ * getting the op (odg_port_create_cq() counts on it).
+ */
+void odg_op_finish(struct odg_op *op, struct odg_cqe_wide *cqe)
+{
+	struct odg_port *port = op->port;
+
+	WARN_ON_ONCE(!in_softirq());
+
+	cqe->cqe.user_data = op->user_data;
+	odg_port_submit(port, cqe);
+	if (op->eventfd)
+		op->signal_late = !odg_op_signal(op->eventfd);
+	odg_port_finished(port, op);
+}
+
+/**
+ * odg_op_complete - end a posted op
+ * @op: stands in the FIFO of @op->binding, whose lock the caller holds
+ * @cqe: what happened
+ */
+void odg_op_complete(struct odg_op *op, struct odg_cqe_wide *cqe)
+{
+	lockdep_assert_held(&op->binding->lock);
+
+	list_del(&op->node);
+	op->binding->depth--;
+	WRITE_ONCE(op->binding, NULL);
+	odg_op_finish(op, cqe);
+}
+
+/* End a posted op without data: -ECANCELED, or an ICMP error. */
+void odg_op_fail(struct odg_op *op, int status)
+{
+	struct odg_cqe_wide cqe = { .cqe.status = status };
+
+	odg_op_complete(op, &cqe);
+}
+
+/* Give finished ops their pages and eventfds back.  Process context. */
+void odg_op_reap(struct odg_port *port)
+{
+	struct llist_node *list = llist_del_all(&port->done);
+	struct odg_op *op, *next;
+
+	llist_for_each_entry_safe(op, next, list, done) {
+		atomic_long_sub(op->buf.nr, &port->pinned);
+		odg_buf_unpin(&op->buf, port->user);
+		if (op->eventfd) {
+			if (op->signal_late)
+				odg_eventfd_signal(op->eventfd);
+			eventfd_ctx_put(op->eventfd);
+		}
+		odg_port_free_op(port, op);
+	}
+}

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A port: one open file, one completion queue, one table of ops.
+ *
+ * Lifetime: that of the open file.  Posted ops point to their port, so the
+ * release goes in phases:
+ *
+ *   1. the door is closed: no call can be running, the file is gone
+ *   2. every posted op is taken out of its FIFO (under the binding's lock)
+ *   3. synchronize_rcu(): whoever took an op out before us has finished with
+ *      the port (completions run with bottom halves off)
+ *   4. the reap work is cancelled and the last ops are reaped
+ *   5. the memory is freed
+ *
+ * Holders of a port: the file (1), posted ops (2), running completions (3), the
+ * reap work (4).
+ *
+ * Locks: port->lock covers the ring, the free ops and the counters; it nests
+ * inside binding->lock and has nothing inside.  port->create_lock makes the
+ * queue appear once.
+ */
+#include <linux/cred.h>
+#include <linux/hrtimer.h>
+#include <linux/log2.h>
+#include <linux/odgram.h>
+#include <linux/poll.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "cancel.h"
+#include "main.h"
+#include "port.h"
+
+/* A program that makes no calls gets its pages back this late. */
+#define ODG_REAP_DELAY (HZ / 10)
+
+static void odg_port_reap_work(struct work_struct *work)
+{
+	odg_op_reap(container_of(to_delayed_work(work), struct odg_port,
+				 reap_work));
+}
+
+struct odg_port *odg_port_create(void)
+{
+	struct odg_port *port = kzalloc(sizeof(*port), GFP_KERNEL_ACCOUNT);
+
+	if (!port)
+		return NULL;
+
+	if (!capable(CAP_IPC_LOCK))
+		port->user = get_uid(current_user());
+	mutex_init(&port->create_lock);
+	spin_lock_init(&port->lock);
+	init_waitqueue_head(&port->wait);
+	init_llist_head(&port->done);
+	INIT_DELAYED_WORK(&port->reap_work, odg_port_reap_work);
+	return port;
+}
+
+void odg_port_release(struct odg_port *port)
+{
+	if (port->ready) {
+		odg_cancel_all(port);
+		synchronize_rcu();
+		cancel_delayed_work_sync(&port->reap_work);
+		odg_op_reap(port);
+		odg_uncharge_pages(port->user,
+				   odg_ring_bytes(port->ring.entries,
+						  port->cqe_size) >> PAGE_SHIFT);
+		odg_ring_destroy(&port->ring);
+		kvfree(port->ops);
+	}
+	if (port->user)
+		free_uid(port->user);
+	kfree(port);
+}
+
+bool odg_port_ready(struct odg_port *port)
+{
+	/* pairs with the release in odg_port_create_cq() */
+	return smp_load_acquire(&port->ready);
+}
+
+static int __odg_port_create_cq(struct odg_port *port,
+				struct odg_cq_create *arg)
+{
+	u32 entries = roundup_pow_of_two(arg->entries);
+	u32 cqe_size = arg->flags & ODG_CQ_WIDE ? sizeof(struct odg_cqe_wide) :
+						  sizeof(struct odg_cqe);
+	unsigned long pages = odg_ring_bytes(entries, cqe_size) >> PAGE_SHIFT;
+	u32 i;
+	int ret;
+
+	if (port->ready)
+		return -EEXIST;
+
+	ret = odg_charge_pages(port->user, pages);
+	if (ret)
+		return ret;
+
+	ret = odg_ring_init(&port->ring, entries, cqe_size);
+	if (ret)
+		goto err_uncharge;
+
+	/*
+	 * An op is free again a moment after its entry is: the CPU that completes
+	 * it still has to put it on port->done.  Each CPU can be at that point with
+	 * one op, so with one spare op for each a post that got an entry always
+	 * gets an op, too.
+	 */
+	port->nr_ops = entries + num_possible_cpus();
+	port->ops = kvcalloc(port->nr_ops, sizeof(*port->ops),
+			     GFP_KERNEL_ACCOUNT);
+	ret = -ENOMEM;
+	if (!port->ops)
+		goto err_ring;
+
+	for (i = port->nr_ops; i-- > 0;) {
+		port->ops[i].port = port;
+		port->ops[i].gen = 1;
+		port->ops[i].next_free = port->free;
+		port->free = &port->ops[i];
+	}
+
+	port->cqe_size = cqe_size;
+	arg->entries = entries;
+	arg->cqe_size = cqe_size;
+	arg->mmap_size = (u64)pages << PAGE_SHIFT;
+	/* pairs with the acquire in odg_port_ready() */
+	smp_store_release(&port->ready, true);
+	return 0;
+
+err_ring:
+	odg_ring_destroy(&port->ring);
+err_uncharge:
+	odg_uncharge_pages(port->user, pages);
+	return ret;
+}
+
+int odg_port_create_cq(struct odg_port *port, struct odg_cq_create *arg)
+{
+	int ret;
+
+	if (arg->flags & ~ODG_CQ_WIDE)
+		return -EINVAL;
+	if (!arg->entries || arg->entries > ODG_MAX_CQ_ENTRIES)
+		return -EINVAL;
+
+	mutex_lock(&port->create_lock);
+	ret = __odg_port_create_cq(port, arg);
+	mutex_unlock(&port->create_lock);
+	return ret;
+}
+
+/**
+ * odg_port_get_op - get an op, and with it a promise of room for its completion
+ * @port: a ready port
+ *
+ * Return: an op, or NULL if the queue has no room for another one.
+ */
+struct odg_op *odg_port_get_op(struct odg_port *port)
+{
+	struct odg_op *op = NULL;
+
+	if (!llist_empty(&port->done))
+		odg_op_reap(port);
+
+	spin_lock_bh(&port->lock);
+	if (port->free && odg_ring_reserve(&port->ring)) {
+		op = port->free;
+		port->free = op->next_free;
+	}
+	spin_unlock_bh(&port->lock);
+	if (op) {
+		odg_buf_init(&op->buf);
+		op->eventfd = NULL;
+		op->signal_late = false;
+	}
+	return op;
+}
+
+/* The op comes to nothing: take its promise back. */
+void odg_port_put_op(struct odg_port *port, struct odg_op *op)
+{
+	spin_lock_bh(&port->lock);
+	odg_ring_unreserve(&port->ring);
+	op->next_free = port->free;
+	port->free = op;
+	spin_unlock_bh(&port->lock);
+}
+
+/* The op is reaped: its completion used the promise up. */
+void odg_port_free_op(struct odg_port *port, struct odg_op *op)
+{
+	spin_lock_bh(&port->lock);
+	op->gen++;
+	op->next_free = port->free;
+	port->free = op;
+	spin_unlock_bh(&port->lock);
+}
+
+u64 odg_port_op_id(struct odg_port *port, const struct odg_op *op)
+{
+	return (u64)READ_ONCE(op->gen) << 32 | (op - port->ops);
+}
+
+/* The slot an id speaks of; whether it is the same op is op->gen's to say. */
+struct odg_op *odg_port_find_op(struct odg_port *port, u64 id)
+{
+	u32 slot = lower_32_bits(id);
+
+	return slot < port->nr_ops ? &port->ops[slot] : NULL;
+}
+
+/* An op was accepted; called before its completion can come. */
+void odg_port_posted(struct odg_port *port)
+{
+	spin_lock_bh(&port->lock);
+	port->posted++;
+	port->outstanding++;
+	spin_unlock_bh(&port->lock);
+}
+
+/* The op that just completed did so by a cancel, or by the end of its socket. */
+void odg_port_cancelled(struct odg_port *port)
+{
+	spin_lock_bh(&port->lock);
+	port->cancelled++;
+	spin_unlock_bh(&port->lock);
+}
+
+void odg_port_aborted(struct odg_port *port)
+{
+	spin_lock_bh(&port->lock);
+	port->aborted++;
+	spin_unlock_bh(&port->lock);
+}
+
+/* Make a completion visible and wake who waits for it. */
+void odg_port_submit(struct odg_port *port, struct odg_cqe_wide *cqe)
+{
+	if (port->cqe_size == sizeof(*cqe)) {
+		cqe->done_ns = ktime_get_real_ns();
+		cqe->cpu = raw_smp_processor_id();
+	}
+
+	spin_lock_bh(&port->lock);
+	cqe->cqe.seq = port->ring.prod;
+	memcpy(odg_ring_write(&port->ring), cqe, port->cqe_size);
+	odg_ring_submit(&port->ring);
+	port->outstanding--;
+	port->completed++;
+	spin_unlock_bh(&port->lock);
+
+	/*
+	 * A waiter queues itself, then looks at the ring under port->lock: if it
+	 * looked before us, the lock orders its queueing before this test; if
+	 * after, it sees the entry.
+	 */
+	if (waitqueue_active(&port->wait))
+		wake_up_poll(&port->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+/* Hand a completed op to the reaper.  The last touch: it may be gone now. */
+void odg_port_finished(struct odg_port *port, struct odg_op *op)
+{
+	bool late = op->signal_late;
+	bool first = llist_add(&op->done, &port->done);
+
+	if (late)
+		mod_delayed_work(odg_wq, &port->reap_work, 0);
+	else if (first)
+		queue_delayed_work(odg_wq, &port->reap_work, ODG_REAP_DELAY);
+}
+
+u32 odg_port_unread(struct odg_port *port)
+{
+	u32 unread;
+
+	spin_lock_bh(&port->lock);
+	unread = odg_ring_unread(&port->ring);
+	spin_unlock_bh(&port->lock);
+	return unread;
+}
+
+int odg_port_wait(struct odg_port *port, const struct odg_wait *arg)
+{
+	bool forever = arg->timeout_ns == ODG_WAIT_FOREVER;
+	ktime_t until = ns_to_ktime(min_t(u64, arg->timeout_ns, KTIME_MAX));
+	bool expired = !arg->timeout_ns;
+	DEFINE_WAIT(wait);
+	u32 unread;
+	int ret = 0;
+
+	if (!odg_port_ready(port))
+		return -ENXIO;
+	if (arg->min > port->ring.entries)
+		return -EINVAL;
+
+	for (;;) {
+		prepare_to_wait(&port->wait, &wait, TASK_INTERRUPTIBLE);
+		unread = odg_port_unread(port);
+		if (unread >= arg->min)
+			break;
+		if (expired) {
+			ret = -ETIME;
+			break;
+		}
+		if (signal_pending(current)) {
+			/* restarting is safe: the timeout is absolute */
+			ret = -ERESTARTSYS;
+			break;
+		}
+		expired = !schedule_hrtimeout_range(forever ? NULL : &until,
+						    current->timer_slack_ns,
+						    HRTIMER_MODE_ABS);
+	}
+	finish_wait(&port->wait, &wait);
+	return unread ? unread : ret;
+}
+
+void odg_port_get_stats(struct odg_port *port, struct odg_port_stats *stats)
+{
+	if (!odg_port_ready(port))
+		return;
+
+	spin_lock_bh(&port->lock);
+	stats->entries = port->ring.entries;
+	stats->outstanding = port->outstanding;
+	stats->unread = odg_ring_unread(&port->ring);
+	stats->posted = port->posted;
+	stats->completed = port->completed;
+	stats->cancelled = port->cancelled;
+	stats->aborted = port->aborted;
+	stats->bad_cons = port->ring.bad_cons;
+	spin_unlock_bh(&port->lock);
+	stats->pinned_pages = atomic_long_read(&port->pinned);
+}

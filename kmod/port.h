@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef ODG_PORT_H
+#define ODG_PORT_H
+
+#include <linux/llist.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "op.h"
+#include "ring.h"
+
+struct odg_cq_create;
+struct odg_cqe_wide;
+struct odg_port_stats;
+struct odg_wait;
+
+/**
+ * struct odg_port - one open file of /dev/odgram
+ * @user: who is charged for locked memory, NULL for one with CAP_IPC_LOCK
+ * @create_lock: one ODG_CQ_CREATE at a time
+ * @ready: the queue exists; release after everything it needs, acquire before
+ * @cqe_size: bytes of one completion
+ * @ops: the op table
+ * @nr_ops: its size
+ * @lock: protects @ring, @free and the counters up to @aborted
+ * @ring: the completion queue
+ * @free: unused ops
+ * @outstanding: ops posted and not completed
+ * @posted: ops accepted
+ * @completed: ops completed
+ * @cancelled: of these, by a cancel
+ * @aborted: of these, because their socket was closed
+ * @pinned: pages pinned now
+ * @wait: woken at each completion
+ * @done: finished ops for the reaper
+ * @reap_work: reaps when no call does
+ */
+struct odg_port {
+	struct user_struct *user;
+	struct mutex create_lock;
+	bool ready;
+	u32 cqe_size;
+	struct odg_op *ops;
+	u32 nr_ops;
+
+	spinlock_t lock;
+	struct odg_ring ring;
+	struct odg_op *free;
+	u32 outstanding;
+	u64 posted;
+	u64 completed;
+	u64 cancelled;
+	u64 aborted;
+
+	atomic_long_t pinned;
+	wait_queue_head_t wait;
+	struct llist_head done;
+	struct delayed_work reap_work;
+};
+
+struct odg_port *odg_port_create(void);
+void odg_port_release(struct odg_port *port);
+
+int odg_port_create_cq(struct odg_port *port, struct odg_cq_create *arg);
+bool odg_port_ready(struct odg_port *port);
+int odg_port_wait(struct odg_port *port, const struct odg_wait *arg);
+u32 odg_port_unread(struct odg_port *port);
+void odg_port_get_stats(struct odg_port *port, struct odg_port_stats *stats);
+
+struct odg_op *odg_port_get_op(struct odg_port *port);
+void odg_port_put_op(struct odg_port *port, struct odg_op *op);
+void odg_port_free_op(struct odg_port *port, struct odg_op *op);
+struct odg_op *odg_port_find_op(struct odg_port *port, u64 id);
+u64 odg_port_op_id(struct odg_port *port, const struct odg_op *op);
+
+void odg_port_posted(struct odg_port *port);
+void odg_port_cancelled(struct odg_port *port);
+void odg_port_aborted(struct odg_port *port);
+void odg_port_submit(struct odg_port *port, struct odg_cqe_wide *cqe);
+void odg_port_finished(struct odg_port *port, struct odg_op *op);
+
+#endif /* ODG_PORT_H */

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Posting: a receive is taken in, checked, and then either done at once or put
+ * into the FIFO.
+ *
+ * Everything that can fail is done before anything is changed: the datagram is
+ * only peeked at while it is copied to the program, and leaves the queue when the
+ * data and the answer are in the program's memory.  A bad pointer therefore costs
+ * neither a datagram nor an op.
+ *
+ * binding->post_lock is held from the look at the queue to the place in the FIFO:
+ * that makes posting order.  It is a mutex, since the copy and the pinning may
+ * fault; its holder may be slow, but only for those who share the socket.
+ */
+#include <linux/net.h>
+#include <linux/odgram.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+#include <net/inet_sock.h>
+#include <net/udp.h>
+
+#include "binding.h"
+#include "compat.h"
+#include "op.h"
+#include "port.h"
+#include "post.h"
+#include "recv.h"
+#include "sockq.h"
+
+/**
+ * struct odg_posting - one receive on its way in
+ * @port: where it will complete
+ * @binding: the socket's
+ * @urecv: the program's description, for the answers
+ * @recv: our copy of it
+ * @segs: its scatter list
+ * @eventfd: its event or NULL; the op's once there is one
+ * @op: NULL as long as ODG_RECV_NOWAIT with a result makes one unnecessary
+ */
+struct odg_posting {
+	struct odg_port *port;
+	struct odg_binding *binding;
+	struct odg_recv __user *urecv;
+	struct odg_recv recv;
+	struct odg_segs segs;
+	struct eventfd_ctx *eventfd;
+	struct odg_op *op;
+};
+
+/* 0 if the socket is one that odgram can serve. */
+int odg_check_udp(struct socket *sock)
+{
+	const struct sock *sk = sock->sk;
+
+	if (sock->type != SOCK_DGRAM || sk->sk_protocol != IPPROTO_UDP)
+		return -EOPNOTSUPP;
+	if (sk->sk_family != AF_INET && sk->sk_family != AF_INET6)
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+static int odg_answer(struct odg_posting *p, u32 state)
+{
+	u64 id = p->op ? odg_port_op_id(p->port, p->op) : 0;
+
+	if (state == ODG_RECV_DONE)
+		id = 0;
+	if (put_user(state, &p->urecv->state) || put_user(id, &p->urecv->id))
+		return -EFAULT;
+	return 0;
+}
+
+/*
+ * Give the program its answer for a receive that is done.  Where the completion
+ * goes to the queue, it is the caller's to put it there afterwards.
+ */
+static int odg_answer_done(struct odg_posting *p, struct odg_cqe_wide *cqe)
+{
+	if (!p->recv.result)
+		return odg_answer(p, ODG_RECV_QUEUED);
+
+	cqe->cqe.user_data = p->recv.user_data;
+	cqe->done_ns = ktime_get_real_ns();
+	cqe->cpu = raw_smp_processor_id();
+	if (copy_to_user(u64_to_user_ptr(p->recv.result), cqe,
+			 p->port->cqe_size))
+		return -EFAULT;
+	return odg_answer(p, ODG_RECV_DONE);
+}
+
+/* Nothing can fail any more: complete a receive that is done. */
+static void odg_finish_now(struct odg_posting *p, struct odg_cqe_wide *cqe)
+{
+	if (!p->recv.result) {
+		local_bh_disable();
+		odg_port_posted(p->port);
+		odg_op_finish(p->op, cqe);
+		local_bh_enable();
+		p->op = NULL;
+		p->eventfd = NULL;
+	} else if (p->eventfd) {
+		/* a system call is never inside a wake-up of an eventfd */
+		odg_eventfd_signal(p->eventfd);
+	}
+}
+
+/* An error waits: it is the result of this receive. */
+static int odg_take_error(struct odg_posting *p, int status)
+{
+	struct odg_cqe_wide cqe = {
+		.cqe.status = status,
+		.cqe.flags = ODG_CQE_ICMP,
+	};
+	int ret = odg_answer_done(p, &cqe);
+
+	if (!ret)
+		odg_finish_now(p, &cqe);
+	return ret;
+}
+
+static int odg_copy_datagram(struct odg_posting *p, struct sk_buff *skb,
+			     struct odg_cqe_wide *cqe)
+{
+	struct odg_segs *segs = &p->segs;
+	struct iov_iter iter;
+
+	odg_fill_cqe(cqe, p->binding, skb, 0, segs->bytes);
+	iov_iter_init(&iter, ITER_DEST, segs->iov, segs->nr, segs->bytes);
+	if (skb_copy_datagram_iter(skb, 0, &iter, cqe->cqe.len))
+		return -EFAULT;
+	return 0;
+}
+
+/**
+ * odg_take_now - complete a receive with what waits in the socket
+ * @p: the receive; nothing is posted before it
+ *
+ * Return: 0 and it is done, -EAGAIN if nothing waits, or another error and
+ * nothing was taken.
+ */
+static int odg_take_now(struct odg_posting *p)
+{
+	struct odg_binding *binding = p->binding;
+	struct sock *sk = binding->sk;
+	struct odg_cqe_wide cqe;
+	struct sk_buff *skb;
+	int status, ret;
+
+	status = odg_waiting_error(binding);
+	if (status)
+		return odg_take_error(p, status);
+
+	for (;;) {
+		if (odg_sockq_empty(sk))
+			return -EAGAIN;
+		skb = odg_sockq_peek(sk);
+		if (!skb)
+			return -EAGAIN;
+
+		if (udp_lib_checksum_complete(skb)) {
+			if (odg_sockq_take(sk, skb))
+				odg_drop_bad_csum(sk, skb);
+			else
+				consume_skb(skb);
+			continue;
+		}
+
+		ret = odg_copy_datagram(p, skb, &cqe);
+		if (ret)
+			break;
+
+		ret = odg_answer_done(p, &cqe);
+		if (ret)
+			break;
+
+		if (odg_sockq_take(sk, skb)) {
+			spin_lock_bh(&binding->lock);
+			binding->from_queue++;
+			odg_count_delivery(binding, &cqe);
+			spin_unlock_bh(&binding->lock);
+			odg_finish_now(p, &cqe);
+			break;
+		}
+		/* recv(2) was faster: what we copied is somebody else's */
+		consume_skb(skb);
+	}
+	consume_skb(skb);
+	return ret;
+}
+
+/* Wait in the FIFO.  -EAGAIN: something came that has to be taken first. */
+static int odg_pend(struct odg_posting *p)
+{
+	struct odg_op *op = p->op;
+	int ret;
+
+	if (!op->buf.nr) {
+		ret = odg_buf_pin(&op->buf, &p->segs, p->port->user);
+		if (ret)
+			return ret;
+		atomic_long_add(op->buf.nr, &p->port->pinned);
+	}
+	op->user_data = p->recv.user_data;
+	op->eventfd = p->eventfd;
+	op->tid = task_pid_vnr(current);
+
+	ret = odg_answer(p, ODG_RECV_PENDING);
+	if (ret)
+		return ret;
+	ret = odg_binding_append(p->binding, op);
+	if (ret)
+		return ret;
+
+	p->op = NULL;
+	p->eventfd = NULL;
+	return 0;
+}
+
+static int odg_post_locked(struct odg_posting *p)
+{
+	int ret;
+
+	do {
+		ret = -EAGAIN;
+		if (!READ_ONCE(p->binding->depth))
+			ret = odg_take_now(p);
+		if (ret != -EAGAIN || p->recv.flags & ODG_RECV_NOWAIT)
+			return ret;
+		ret = odg_pend(p);
+	} while (ret == -EAGAIN);
+	return ret;
+}
+
+static int odg_check_recv(const struct odg_recv *recv)
+{
+	if (recv->flags & ~ODG_RECV_NOWAIT || recv->eventfd < -1)
+		return -EINVAL;
+	return 0;
+}
+
+static int odg_post_one(struct odg_posting *p)
+{
+	struct odg_port *port = p->port;
+	int ret;
+
+	if (copy_from_user(&p->recv, p->urecv, sizeof(p->recv)))
+		return -EFAULT;
+	ret = odg_check_recv(&p->recv);
+	if (ret)
+		return ret;
+	ret = odg_segs_import(&p->segs, u64_to_user_ptr(p->recv.segs),
+			      p->recv.nr_segs);
+	if (ret)
+		return ret;
+
+	p->eventfd = NULL;
+	if (p->recv.eventfd >= 0) {
+		p->eventfd = eventfd_ctx_fdget(p->recv.eventfd);
+		if (IS_ERR(p->eventfd)) {
+			ret = PTR_ERR(p->eventfd);
+			goto out_segs;
+		}
+	}
+
+	p->op = NULL;
+	if (!(p->recv.flags & ODG_RECV_NOWAIT && p->recv.result)) {
+		p->op = odg_port_get_op(port);
+		ret = -EAGAIN;
+		if (!p->op)
+			goto out_eventfd;
+		p->op->user_data = p->recv.user_data;
+	}
+
+	ret = mutex_lock_killable(&p->binding->post_lock);
+	if (!ret) {
+		ret = odg_post_locked(p);
+		mutex_unlock(&p->binding->post_lock);
+	}
+
+	if (p->op) {
+		atomic_long_sub(p->op->buf.nr, &port->pinned);
+		odg_buf_unpin(&p->op->buf, port->user);
+		odg_port_put_op(port, p->op);
+	}
+out_eventfd:
+	if (p->eventfd)
+		eventfd_ctx_put(p->eventfd);
+out_segs:
+	odg_segs_free(&p->segs);
+	return ret;
+}
+
+static int odg_post_all(struct odg_port *port, struct odg_binding *binding,
+			const struct odg_post *arg)
+{
+	struct odg_recv __user *urecvs = u64_to_user_ptr(arg->recvs);
+	struct odg_posting p = { .port = port, .binding = binding };
+	u32 i;
+	int ret;
+
+	for (i = 0; i < arg->count; i++) {
+		p.urecv = &urecvs[i];
+		ret = odg_post_one(&p);
+		if (ret)
+			return i ? i : ret;
+		if (i % 64 == 63)
+			cond_resched();
+	}
+	return i;
+}
+
+int odg_post(struct odg_port *port, const struct odg_post *arg)
+{
+	struct odg_binding *binding;
+	struct socket *sock;
+	int ret;
+
+	if (arg->flags || !arg->count || arg->count > ODG_MAX_POSTS)
+		return -EINVAL;
+	if (!odg_port_ready(port))
+		return -ENXIO;
+
+	sock = sockfd_lookup(arg->fd, &ret);
+	if (!sock)
+		return ret;
+
+	ret = odg_check_udp(sock);
+	if (ret)
+		goto out;
+	ret = -EINVAL;
+	if (!READ_ONCE(inet_sk(sock->sk)->inet_num))
+		goto out;
+	ret = -ESHUTDOWN;
+	if (READ_ONCE(sock->sk->sk_shutdown) & RCV_SHUTDOWN)
+		goto out;
+
+	binding = odg_binding_attach(sock->sk);
+	ret = PTR_ERR_OR_ZERO(binding);
+	if (ret)
+		goto out;
+	ret = odg_post_all(port, binding, arg);
+	odg_binding_put(binding);
+out:
+	sockfd_put(sock);
+	return ret;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef ODG_POST_H
+#define ODG_POST_H
+
+struct odg_port;
+struct odg_post;
+struct socket;
+
+int odg_check_udp(struct socket *sock);
+int odg_post(struct odg_port *port, const struct odg_post *arg);
+
+#endif /* ODG_POST_H */

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The receive path: what happens to a datagram that reaches the socket.
+ *
+ * odg_encap_rcv() runs in softirq, before the socket's filter and queue, with the
+ * UDP header still in front of the data.  It delivers into the oldest posted op,
+ * or passes the datagram on to the socket's queue.
+ *
+ * Order: it passes on while the queue holds anything, or a later datagram would
+ * overtake.  And a datagram that was passed on because nothing was posted may
+ * find something posted once it is queued: odg_data_ready() drains the queue into
+ * the FIFO.  Both decide under binding->lock, and a post decides there, too
+ * (odg_binding_append()), so between them nothing is left waiting while an op is
+ * posted.
+ */
+#include <linux/filter.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/odgram.h>
+#include <linux/uio.h>
+#include <net/ipv6.h>
+#include <net/udp.h>
+
+#include "binding.h"
+#include "compat.h"
+#include "op.h"
+#include "recv.h"
+#include "sockq.h"
+
+/* encap_rcv: the datagram is ours, or goes on to the socket's queue. */
+#define ODG_CONSUMED	0
+#define ODG_PASS_ON	1
+
+/* A post must look for these before it pends.  binding->lock is held. */
+bool odg_something_waits(struct odg_binding *binding)
+{
+	return !odg_sockq_empty(binding->sk) || binding->icmp_status ||
+	       READ_ONCE(binding->sk->sk_err);
+}
+
+/* The error that waits for the next receive, taken; or 0. */
+int odg_waiting_error(struct odg_binding *binding)
+{
+	int status;
+
+	spin_lock_bh(&binding->lock);
+	status = binding->icmp_status;
+	binding->icmp_status = 0;
+	spin_unlock_bh(&binding->lock);
+
+	return status ? status : sock_error(binding->sk);
+}
+
+static void odg_fill_v4(struct odg_cqe_wide *cqe, struct sk_buff *skb)
+{
+	const struct iphdr *iph = ip_hdr(skb);
+
+	cqe->cqe.v4.addr = iph->saddr;
+	cqe->cqe.v4.local = iph->daddr;
+	memcpy(cqe->local, &iph->daddr, sizeof(iph->daddr));
+	cqe->ttl = iph->ttl;
+	cqe->tos = iph->tos;
+}
+
+static void odg_fill_v6(struct odg_cqe_wide *cqe, struct sk_buff *skb)
+{
+	struct in6_addr addr, local;
+
+	if (skb->protocol == htons(ETH_P_IP)) {
+		const struct iphdr *iph = ip_hdr(skb);
+
+		ipv6_addr_set_v4mapped(iph->saddr, &addr);
+		ipv6_addr_set_v4mapped(iph->daddr, &local);
+		cqe->ttl = iph->ttl;
+		cqe->tos = iph->tos;
+	} else {
+		const struct ipv6hdr *ip6h = ipv6_hdr(skb);
+
+		addr = ip6h->saddr;
+		local = ip6h->daddr;
+		cqe->ttl = ip6h->hop_limit;
+		cqe->tos = ipv6_get_dsfield(ip6h);
+	}
+	memcpy(cqe->cqe.addr, &addr, sizeof(addr));
+	memcpy(cqe->local, &local, sizeof(local));
+	cqe->cqe.flags |= ODG_CQE_IPV6;
+}
+
+/**
+ * odg_fill_cqe - describe a datagram
+ * @cqe: filled, but for what the op and the port add
+ * @binding: where it arrived
+ * @skb: the datagram
+ * @offset: where its payload begins
+ * @room: bytes the op has for it
+ */
+void odg_fill_cqe(struct odg_cqe_wide *cqe, struct odg_binding *binding,
+		  struct sk_buff *skb, int offset, u32 room)
+{
+	struct sock *sk = binding->sk;
+	u32 full = skb->len - offset;
+
+	memset(cqe, 0, sizeof(*cqe));
+	cqe->cqe.full_len = full;
+	cqe->cqe.len = min(full, room);
+	cqe->cqe.status = full > room ? -EMSGSIZE : 0;
+	cqe->cqe.flags = ODG_CQE_ADDR;
+	cqe->cqe.port = udp_hdr(skb)->source;
+	cqe->cqe.ifindex = skb->skb_iif;
+	cqe->cqe.drops = odg_sk_drops(sk) - READ_ONCE(binding->drops_told);
+
+	if (skb->tstamp) {
+		cqe->cqe.rx_ns = ktime_to_ns(skb->tstamp);
+		cqe->cqe.flags |= ODG_CQE_RX_STACK;
+	} else {
+		cqe->cqe.rx_ns = ktime_get_real_ns();
+	}
+	/* with that flag the field is a cookie of the driver's, not a time */
+	if (!(skb_shinfo(skb)->tx_flags & SKBTX_HW_TSTAMP_NETDEV))
+		cqe->cqe.hw_ns = ktime_to_ns(skb_hwtstamps(skb)->hwtstamp);
+
+	if (READ_ONCE(sk->sk_family) == AF_INET6)
+		odg_fill_v6(cqe, skb);
+	else
+		odg_fill_v4(cqe, skb);
+}
+
+/* The datagram that @cqe describes is the program's for good. */
+void odg_count_delivery(struct odg_binding *binding,
+			const struct odg_cqe_wide *cqe)
+{
+	lockdep_assert_held(&binding->lock);
+
+	binding->drops_told += cqe->cqe.drops;
+	binding->bytes += cqe->cqe.len;
+	if (cqe->cqe.status)
+		binding->truncated++;
+}
+
+/* A datagram of the queue turns out broken: as recv(2) would, count and free. */
+void odg_drop_bad_csum(struct sock *sk, struct sk_buff *skb)
+{
+	__UDP_INC_STATS(sock_net(sk), UDP_MIB_CSUMERRORS, 0);
+	__UDP_INC_STATS(sock_net(sk), UDP_MIB_INERRORS, 0);
+	odg_sk_drops_inc(sk);
+	kfree_skb(skb);
+}
+
+/* Put the datagram into the oldest op.  binding->lock is held. */
+static void odg_deliver(struct odg_binding *binding, struct sk_buff *skb,
+			int offset)
+{
+	struct odg_op *op = list_first_entry(&binding->fifo, struct odg_op,
+					     node);
+	struct odg_cqe_wide cqe;
+	struct iov_iter iter;
+
+	odg_fill_cqe(&cqe, binding, skb, offset, op->buf.bytes);
+	iov_iter_bvec(&iter, ITER_DEST, op->buf.vec, op->buf.nr,
+		      op->buf.bytes);
+	/* cannot fault: the pages are pinned and there is room for len */
+	skb_copy_datagram_iter(skb, offset, &iter, cqe.cqe.len);
+	odg_count_delivery(binding, &cqe);
+	odg_op_complete(op, &cqe);
+}
+
+/* Queue -> FIFO, as long as both have something.  binding->lock is held. */
+static void odg_drain(struct odg_binding *binding)
+{
+	struct sock *sk = binding->sk;
+
+	while (binding->depth) {
+		struct sk_buff *skb = odg_sockq_pop(sk);
+
+		if (!skb)
+			break;
+		if (udp_lib_checksum_complete(skb)) {
+			odg_drop_bad_csum(sk, skb);
+			continue;
+		}
+		binding->from_queue++;
+		odg_deliver(binding, skb, 0);
+		consume_skb(skb);
+	}
+}
+
+/* sk_data_ready: a datagram that was passed on stands in the queue now. */
+void odg_data_ready(struct sock *sk)
+{
+	struct odg_binding *binding;
+
+	rcu_read_lock();
+	binding = rcu_dereference_sk_user_data(sk);
+	/* none: the socket was closed while we were on the way */
+	if (binding) {
+		spin_lock_bh(&binding->lock);
+		odg_drain(binding);
+		spin_unlock_bh(&binding->lock);
+		if (!odg_sockq_empty(sk))
+			binding->saved_data_ready(sk);
+	}
+	rcu_read_unlock();
+}
+
+static int odg_discard(struct odg_binding *binding, struct sk_buff *skb)
+{
+	spin_lock(&binding->lock);
+	binding->discarded++;
+	spin_unlock(&binding->lock);
+	consume_skb(skb);
+	return ODG_CONSUMED;
+}
+
+/* The filter said no: as the stack would, count a drop and free. */
+static int odg_filtered(struct odg_binding *binding, struct sk_buff *skb)
+{
+	struct sock *sk = binding->sk;
+
+	spin_lock(&binding->lock);
+	binding->filtered++;
+	spin_unlock(&binding->lock);
+	__UDP_INC_STATS(sock_net(sk), UDP_MIB_INERRORS, 0);
+	odg_sk_drops_inc(sk);
+	kfree_skb_reason(skb, SKB_DROP_REASON_SOCKET_FILTER);
+	return ODG_CONSUMED;
+}
+
+/* encap_rcv: softirq, RCU, checksum verified, UDP header in front. */
+int odg_encap_rcv(struct sock *sk, struct sk_buff *skb)
+{
+	struct odg_binding *binding = rcu_dereference_sk_user_data(sk);
+	bool delivered = false;
+
+	if (!binding)
+		return ODG_PASS_ON;
+	if (READ_ONCE(binding->discard))
+		return odg_discard(binding, skb);
+	if (!READ_ONCE(binding->depth) || !odg_sockq_empty(sk))
+		goto pass_on;
+
+	/*
+	 * The stack filters after this hook, and only what it queues: without
+	 * this call SO_ATTACH_FILTER, cgroup BPF and the LSM would be bypassed.
+	 * Not under the lock: a filter may be long.
+	 */
+	if (sk_filter_trim_cap(sk, skb, sizeof(struct udphdr)))
+		return odg_filtered(binding, skb);
+
+	spin_lock(&binding->lock);
+	if (binding->depth && odg_sockq_empty(sk)) {
+		binding->direct++;
+		odg_deliver(binding, skb, sizeof(struct udphdr));
+		delivered = true;
+	}
+	spin_unlock(&binding->lock);
+	if (delivered) {
+		consume_skb(skb);
+		return ODG_CONSUMED;
+	}
+
+pass_on:
+	atomic64_inc(&binding->passed);
+	return ODG_PASS_ON;
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The socket's own queue, where datagrams wait that found no posted op.
+ *
+ * UDP keeps two: arrivals go to sk_receive_queue, readers take from reader_queue
+ * and refill it from the other.  Both have their own lock, reader_queue's outside.
+ * recv(2) may take from them at any time; whoever unlinks a datagram has it.
+ *
+ * __skb_recv_udp() is not used because it may busy-poll the device, which
+ * softirq must not, and because it consumes sk_err.
+ */
+#include <linux/udp.h>
+#include <net/udp.h>
+
+#include "sockq.h"
+
+bool odg_sockq_empty(struct sock *sk)
+{
+	return skb_queue_empty_lockless(&udp_sk(sk)->reader_queue) &&
+	       skb_queue_empty_lockless(&sk->sk_receive_queue);
+}
+
+u32 odg_sockq_len(struct sock *sk)
+{
+	struct sk_buff_head *queue = &udp_sk(sk)->reader_queue;
+	u32 len;
+
+	spin_lock_bh(&queue->lock);
+	spin_lock(&sk->sk_receive_queue.lock);
+	len = skb_queue_len(queue) + skb_queue_len(&sk->sk_receive_queue);
+	spin_unlock(&sk->sk_receive_queue.lock);
+	spin_unlock_bh(&queue->lock);
+	return len;
+}
+
+/* The oldest datagram, still in the queue.  reader_queue's lock is held. */
+static struct sk_buff *odg_sockq_first(struct sock *sk)
+{
+	struct sk_buff_head *queue = &udp_sk(sk)->reader_queue;
+
+	if (skb_queue_empty(queue)) {
+		spin_lock(&sk->sk_receive_queue.lock);
+		skb_queue_splice_tail_init(&sk->sk_receive_queue, queue);
+		spin_unlock(&sk->sk_receive_queue.lock);
+	}
+	return skb_peek(queue);
+}
+
+/* The oldest datagram with a reference for the caller, still in the queue. */
+struct sk_buff *odg_sockq_peek(struct sock *sk)
+{
+	struct sk_buff_head *queue = &udp_sk(sk)->reader_queue;
+	struct sk_buff *skb;
+
+	spin_lock_bh(&queue->lock);
+	skb = odg_sockq_first(sk);
+	if (skb)
+		skb_get(skb);
+	spin_unlock_bh(&queue->lock);
+	return skb;
+}
+
+/**
+ * odg_sockq_take - take the datagram that was peeked at
+ * @sk: the socket
+ * @skb: from odg_sockq_peek()
+ *
+ * Return: true if it is ours alone now; false if a reader was faster.  The
+ * caller's reference remains either way.
+ */
+bool odg_sockq_take(struct sock *sk, struct sk_buff *skb)
+{
+	struct sk_buff_head *queue = &udp_sk(sk)->reader_queue;
+	bool ours;
+
+	spin_lock_bh(&queue->lock);
+	/*
+	 * It was the first and stays that until somebody unlinks it, or until
+	 * MSG_PEEK of an empty datagram puts a clone in its place: skb->next would
+	 * not tell that.
+	 */
+	ours = skb_peek(queue) == skb;
+	if (ours) {
+		__skb_unlink(skb, queue);
+		udp_skb_destructor(sk, skb);
+		/* the queue's reference; the caller's keeps it alive */
+		refcount_dec(&skb->users);
+	}
+	spin_unlock_bh(&queue->lock);
+	return ours;
+}
+
+/* Take the oldest datagram, any context but hard interrupts. */
+struct sk_buff *odg_sockq_pop(struct sock *sk)
+{
+	struct sk_buff_head *queue = &udp_sk(sk)->reader_queue;
+	struct sk_buff *skb;
+
+	spin_lock_bh(&queue->lock);
+	skb = odg_sockq_first(sk);
+	if (skb) {
+		__skb_unlink(skb, queue);
+		udp_skb_destructor(sk, skb);
+	}
+	spin_unlock_bh(&queue->lock);
+	return skb;
+}
