@@ -92,6 +92,7 @@ static int odg_answer_done(struct odg_posting *p, struct odg_cqe_wide *cqe)
 static void odg_finish_now(struct odg_posting *p, struct odg_cqe_wide *cqe)
 {
 	if (!p->recv.result) {
+		p->op->eventfd = p->eventfd;
 		local_bh_disable();
 		odg_port_posted(p->port);
 		odg_op_finish(p->op, cqe);
