@@ -72,6 +72,7 @@ void odg_binding_put(struct odg_binding *binding)
 	if (refcount_dec_and_test(&binding->ref))
 		call_rcu(&binding->rcu, odg_binding_free_rcu);
 }
+EXPORT_SYMBOL_IF_KUNIT(odg_binding_put);
 
 /* The socket's binding with a reference, or NULL if it has none. */
 struct odg_binding *odg_binding_get(struct sock *sk)
@@ -239,6 +240,7 @@ out:
 	}
 	return binding;
 }
+EXPORT_SYMBOL_IF_KUNIT(odg_binding_attach);
 
 /**
  * odg_binding_detach_idle - give an idle socket back to plain UDP
@@ -322,3 +324,4 @@ int odg_binding_append(struct odg_binding *binding, struct odg_op *op)
 	spin_unlock_bh(&binding->lock);
 	return ret;
 }
+EXPORT_SYMBOL_IF_KUNIT(odg_binding_append);

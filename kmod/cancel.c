@@ -14,6 +14,7 @@
 
 #include "binding.h"
 #include "cancel.h"
+#include "compat.h"
 #include "op.h"
 #include "port.h"
 #include "post.h"
@@ -147,3 +148,4 @@ int odg_cancel(struct odg_port *port, const struct odg_cancel *arg)
 	}
 	return found ? found : -ENOENT;
 }
+EXPORT_SYMBOL_IF_KUNIT(odg_cancel);

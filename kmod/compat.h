@@ -21,11 +21,16 @@
 #error "odgram needs Linux 6.1 or newer"
 #endif
 
-/* 6.2: symbols exported to KUnit modules only. */
+/* 6.2: symbols exported to KUnit modules only.  6.13: a name is a string. */
 #if __has_include(<kunit/visibility.h>)
 #include <kunit/visibility.h>
 #else
 #define EXPORT_SYMBOL_IF_KUNIT(symbol)
+#endif
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define ODG_IMPORT_KUNIT_SYMBOLS MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING)
+#else
+#define ODG_IMPORT_KUNIT_SYMBOLS MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING")
 #endif
 
 /* 6.8: a signal always counts one. */

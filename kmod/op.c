@@ -106,3 +106,4 @@ void odg_op_reap(struct odg_port *port)
 		odg_port_free_op(port, op);
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(odg_op_reap);

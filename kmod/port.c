@@ -29,6 +29,7 @@
 #include <linux/vmalloc.h>
 
 #include "cancel.h"
+#include "compat.h"
 #include "main.h"
 #include "port.h"
 
@@ -57,6 +58,7 @@ struct odg_port *odg_port_create(void)
 	INIT_DELAYED_WORK(&port->reap_work, odg_port_reap_work);
 	return port;
 }
+EXPORT_SYMBOL_IF_KUNIT(odg_port_create);
 
 void odg_port_release(struct odg_port *port)
 {
@@ -75,12 +77,14 @@ void odg_port_release(struct odg_port *port)
 		free_uid(port->user);
 	kfree(port);
 }
+EXPORT_SYMBOL_IF_KUNIT(odg_port_release);
 
 bool odg_port_ready(struct odg_port *port)
 {
 	/* pairs with the release in odg_port_create_cq() */
 	return smp_load_acquire(&port->ready);
 }
+EXPORT_SYMBOL_IF_KUNIT(odg_port_ready);
 
 static int __odg_port_create_cq(struct odg_port *port,
 				struct odg_cq_create *arg)
@@ -152,6 +156,7 @@ int odg_port_create_cq(struct odg_port *port, struct odg_cq_create *arg)
 	mutex_unlock(&port->create_lock);
 	return ret;
 }
+EXPORT_SYMBOL_IF_KUNIT(odg_port_create_cq);
 
 /**
  * odg_port_get_op - get an op, and with it a promise of room for its completion
@@ -179,6 +184,7 @@ struct odg_op *odg_port_get_op(struct odg_port *port)
 	}
 	return op;
 }
+EXPORT_SYMBOL_IF_KUNIT(odg_port_get_op);
 
 /* The op comes to nothing: take its promise back. */
 void odg_port_put_op(struct odg_port *port, struct odg_op *op)
@@ -189,6 +195,7 @@ void odg_port_put_op(struct odg_port *port, struct odg_op *op)
 	port->free = op;
 	spin_unlock_bh(&port->lock);
 }
+EXPORT_SYMBOL_IF_KUNIT(odg_port_put_op);
 
 /* The op is reaped: its completion used the promise up. */
 void odg_port_free_op(struct odg_port *port, struct odg_op *op)
@@ -204,6 +211,7 @@ u64 odg_port_op_id(struct odg_port *port, const struct odg_op *op)
 {
 	return (u64)READ_ONCE(op->gen) << 32 | (op - port->ops);
 }
+EXPORT_SYMBOL_IF_KUNIT(odg_port_op_id);
 
 /* The slot an id speaks of; whether it is the same op is op->gen's to say. */
 struct odg_op *odg_port_find_op(struct odg_port *port, u64 id)
@@ -283,6 +291,7 @@ u32 odg_port_unread(struct odg_port *port)
 	spin_unlock_bh(&port->lock);
 	return unread;
 }
+EXPORT_SYMBOL_IF_KUNIT(odg_port_unread);
 
 int odg_port_wait(struct odg_port *port, const struct odg_wait *arg)
 {
@@ -319,6 +328,7 @@ int odg_port_wait(struct odg_port *port, const struct odg_wait *arg)
 	finish_wait(&port->wait, &wait);
 	return unread ? unread : ret;
 }
+EXPORT_SYMBOL_IF_KUNIT(odg_port_wait);
 
 void odg_port_get_stats(struct odg_port *port, struct odg_port_stats *stats)
 {

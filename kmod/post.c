@@ -345,3 +345,4 @@ out:
 	sockfd_put(sock);
 	return ret;
 }
+EXPORT_SYMBOL_IF_KUNIT(odg_post);

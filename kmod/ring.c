@@ -37,16 +37,19 @@ u32 odg_ring_off_prod(void)
 {
 	return offsetof(struct odg_ring_shared, prod);
 }
+EXPORT_SYMBOL_IF_KUNIT(odg_ring_off_prod);
 
 u32 odg_ring_off_cons(void)
 {
 	return offsetof(struct odg_ring_shared, cons);
 }
+EXPORT_SYMBOL_IF_KUNIT(odg_ring_off_cons);
 
 u32 odg_ring_off_entries(void)
 {
 	return offsetof(struct odg_ring_shared, entries);
 }
+EXPORT_SYMBOL_IF_KUNIT(odg_ring_off_entries);
 
 size_t odg_ring_bytes(u32 entries, u32 entry_size)
 {
