@@ -28,6 +28,7 @@
  * the counters and is the one lock of the receive path.  post_lock is outside
  * binding->lock, port->lock inside.
  */
+#include <kunit/visibility.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/udp.h>

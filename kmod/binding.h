@@ -39,11 +39,11 @@ struct odg_op;
 struct odg_binding {
 	struct sock *sk;
 	refcount_t ref;
-	struct mutex post_lock;
+	struct mutex post_lock;		/* posting order */
 	bool discard;
 	atomic64_t passed;
 
-	spinlock_t lock;
+	spinlock_t lock;		/* of what follows, to @bytes */
 	struct list_head fifo;
 	u32 depth;
 	bool dead;

@@ -8,13 +8,13 @@
  * op->binding is still the same.  It is set under that lock only, so while we hold
  * it the op stays what it is.
  */
+#include <kunit/visibility.h>
 #include <linux/net.h>
 #include <linux/odgram.h>
 #include <net/sock.h>
 
 #include "binding.h"
 #include "cancel.h"
-#include "compat.h"
 #include "op.h"
 #include "port.h"
 #include "post.h"

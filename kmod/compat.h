@@ -21,12 +21,7 @@
 #error "odgram needs Linux 6.1 or newer"
 #endif
 
-/* 6.2: symbols exported to KUnit modules only.  6.13: a name is a string. */
-#if __has_include(<kunit/visibility.h>)
-#include <kunit/visibility.h>
-#else
-#define EXPORT_SYMBOL_IF_KUNIT(symbol)
-#endif
+/* 6.13: a namespace is a string. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 #define ODG_IMPORT_KUNIT_SYMBOLS MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING)
 #else
@@ -80,8 +75,8 @@ static inline bool odg_sk_recverr(struct sock *sk)
  * 6.2: encap_err_rcv gets the error already converted, and the functions that
  * fill a socket's error queue are exported.  Before, do both here.
  */
-typedef void odg_encap_err_fn(struct sock *sk, struct sk_buff *skb, int err,
-			      __be16 port, u32 info, u8 *payload);
+void odg_icmp_error(struct sock *sk, struct sk_buff *skb, int err, __be16 port,
+		    u32 info, u8 *payload);
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 
@@ -122,9 +117,8 @@ static inline void odg_queue_icmp_err(struct sock *sk, struct sk_buff *skb,
 	kfree_skb(skb);
 }
 
-static inline void odg_encap_err_compat(struct sock *sk, struct sk_buff *skb,
-					unsigned int udp_offset,
-					odg_encap_err_fn *fn)
+static inline void odg_encap_err_rcv(struct sock *sk, struct sk_buff *skb,
+				     unsigned int udp_offset)
 {
 	struct udphdr *uh = (struct udphdr *)(skb->data + udp_offset);
 	u32 info = 0;
@@ -151,16 +145,7 @@ static inline void odg_encap_err_compat(struct sock *sk, struct sk_buff *skb,
 		if (err == EMSGSIZE)
 			info = ntohs(icmph->un.frag.mtu);
 	}
-	fn(sk, skb, err, uh->dest, info, (u8 *)(uh + 1));
-}
-
-#define ODG_DECLARE_ENCAP_ERR(name)					\
-void name(struct sock *sk, struct sk_buff *skb, unsigned int udp_offset)
-
-#define ODG_DEFINE_ENCAP_ERR(name, fn)					\
-ODG_DECLARE_ENCAP_ERR(name)						\
-{									\
-	odg_encap_err_compat(sk, skb, udp_offset, fn);			\
+	odg_icmp_error(sk, skb, err, uh->dest, info, (u8 *)(uh + 1));
 }
 
 #else
@@ -175,15 +160,7 @@ static inline void odg_queue_icmp_err(struct sock *sk, struct sk_buff *skb,
 		ip_icmp_error(sk, skb, err, port, info, payload);
 }
 
-#define ODG_DECLARE_ENCAP_ERR(name)					\
-void name(struct sock *sk, struct sk_buff *skb, int err, __be16 port,	\
-	  u32 info, u8 *payload)
-
-#define ODG_DEFINE_ENCAP_ERR(name, fn)					\
-ODG_DECLARE_ENCAP_ERR(name)						\
-{									\
-	fn(sk, skb, err, port, info, payload);				\
-}
+#define odg_encap_err_rcv odg_icmp_error
 
 #endif
 

@@ -96,6 +96,7 @@ static void odg_report_to_socket(struct sock *sk, int err)
 	sk_error_report(sk);
 }
 
+/* encap_err_rcv; compat.h puts it in front of the stack. */
 void odg_icmp_error(struct sock *sk, struct sk_buff *skb, int err, __be16 port,
 		    u32 info, u8 *payload)
 {
@@ -135,5 +136,3 @@ void odg_icmp_error(struct sock *sk, struct sk_buff *skb, int err, __be16 port,
 	if (to_socket)
 		odg_report_to_socket(sk, err);
 }
-
-ODG_DEFINE_ENCAP_ERR(odg_encap_err_rcv, odg_icmp_error)

@@ -23,6 +23,7 @@
  * and eventfd.  The last touch of an op is to put it on port->done; from there
  * on the reaper may have given it to somebody else.
  */
+#include <kunit/visibility.h>
 #include <linux/odgram.h>
 
 #include "binding.h"

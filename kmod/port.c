@@ -19,6 +19,7 @@
  * inside binding->lock and has nothing inside.  port->create_lock makes the
  * queue appear once.
  */
+#include <kunit/visibility.h>
 #include <linux/cred.h>
 #include <linux/hrtimer.h>
 #include <linux/log2.h>

@@ -39,13 +39,13 @@ struct odg_wait;
  */
 struct odg_port {
 	struct user_struct *user;
-	struct mutex create_lock;
+	struct mutex create_lock;	/* of the queue */
 	bool ready;
 	u32 cqe_size;
 	struct odg_op *ops;
 	u32 nr_ops;
 
-	spinlock_t lock;
+	spinlock_t lock;		/* of what follows, to @aborted */
 	struct odg_ring ring;
 	struct odg_op *free;
 	u32 outstanding;

@@ -12,6 +12,7 @@
  * that makes posting order.  It is a mutex, since the copy and the pinning may
  * fault; its holder may be slow, but only for those who share the socket.
  */
+#include <kunit/visibility.h>
 #include <linux/net.h>
 #include <linux/odgram.h>
 #include <linux/sched/signal.h>

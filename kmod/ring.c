@@ -10,27 +10,29 @@
  * WRITE always finds room: the queue cannot overflow.  The barriers are drawn in
  * the uapi header, where the program's side stands, too; (A) and (D) are here.
  */
-#include <linux/cache.h>
+#include <kunit/visibility.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/vmalloc.h>
 
-#include "compat.h"
 #include "ring.h"
 
 /**
  * struct odg_ring_shared - what is mapped
  * @prod: written by the kernel only
+ * @prod_pad: two cache lines for it
  * @cons: written by the program only, and therefore never trusted
+ * @cons_pad: two cache lines for it
  * @entries: written by the kernel only, never read back
  *
- * Each index has two cache lines, because the adjacent-line prefetcher fetches
- * in pairs.
+ * Two lines each, because the adjacent-line prefetcher fetches in pairs.
  */
 struct odg_ring_shared {
-	u32 prod __aligned(128);
-	u32 cons __aligned(128);
-	u8 entries[] __aligned(128);
+	u32 prod;
+	u8 prod_pad[124];
+	u32 cons;
+	u8 cons_pad[124];
+	u8 entries[];
 };
 
 u32 odg_ring_off_prod(void)

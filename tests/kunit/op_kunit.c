@@ -133,6 +133,7 @@ static void op_release_all(struct op_test *t)
 {
 	u32 *cons = (void *)t->port->ring.shared + odg_ring_off_cons();
 
+	/* (C) of the uapi header, pairs with the ring's acquire */
 	smp_store_release(cons, READ_ONCE(t->port->ring.prod));
 }
 
