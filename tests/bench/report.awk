@@ -48,6 +48,7 @@ function number(key, value) { printf "  \"%s\": %s,\n", key, value >json }
 
 function print_json(   i) {
 	print "{" >json
+	pair("licence", "SPDX-License-Identifier: MIT")
 	pair("unit", "instructions per datagram, medians")
 	pair("commit", commit)
 	pair("kernel", kernel)
