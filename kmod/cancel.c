@@ -2,11 +2,11 @@
 /*
  * Cancelling: find posted ops of a port and end them with -ECANCELED.
  *
- * An op is found through its port's table or its binding's FIFO, and belongs to
- * whoever takes it out of the FIFO under binding->lock (op.c).  From the table the
- * way to that lock is: read op->binding under RCU, take its lock, and look whether
- * op->binding is still the same.  It is set under that lock only, so while we hold
- * it the op stays what it is.
+ * An op is found through its port's table and belongs to whoever takes it out of
+ * its FIFO under binding->lock (op.c).  The way from the table to that lock is:
+ * read op->binding under RCU, take its lock, and look whether op->binding is still
+ * the same.  It is set under that lock only, so while we hold it the op stays what
+ * it is.
  */
 #include <kunit/visibility.h>
 #include <linux/net.h>
@@ -19,29 +19,24 @@
 #include "port.h"
 #include "post.h"
 
-/* The op is in the FIFO of a binding whose lock is held. */
-static void odg_cancel_posted(struct odg_op *op)
-{
-	struct odg_port *port = op->port;
-
-	odg_op_fail(op, -ECANCELED);
-	odg_port_cancelled(port);
-}
-
 /* What to look for in an op, besides that it is posted; 0 for any. */
 struct odg_match {
+	const struct odg_binding *binding;
 	u32 gen;
 	pid_t tid;
 };
 
+/* The lock of op->binding is held. */
 static bool odg_op_matches(const struct odg_op *op,
 			   const struct odg_match *match)
 {
-	return (!match->gen || op->gen == match->gen) &&
+	return (!match->binding || op->binding == match->binding) &&
+	       (!match->gen || op->gen == match->gen) &&
 	       (!match->tid || op->tid == match->tid);
 }
 
-static bool odg_cancel_if(struct odg_op *op, const struct odg_match *match)
+static bool odg_cancel_if(struct odg_port *port, struct odg_op *op,
+			  const struct odg_match *match)
 {
 	struct odg_binding *binding;
 	bool found = false;
@@ -51,14 +46,17 @@ static bool odg_cancel_if(struct odg_op *op, const struct odg_match *match)
 	if (binding) {
 		spin_lock_bh(&binding->lock);
 		found = op->binding == binding && odg_op_matches(op, match);
-		if (found)
-			odg_cancel_posted(op);
+		if (found) {
+			odg_op_fail(op, -ECANCELED);
+			odg_port_cancelled(port);
+		}
 		spin_unlock_bh(&binding->lock);
 	}
 	rcu_read_unlock();
 	return found;
 }
 
+/* One lock per op and not one for all: the FIFO may be long. */
 static int odg_cancel_in_table(struct odg_port *port,
 			       const struct odg_match *match)
 {
@@ -66,7 +64,7 @@ static int odg_cancel_in_table(struct odg_port *port,
 	u32 i;
 
 	for (i = 0; i < port->nr_ops; i++) {
-		found += odg_cancel_if(&port->ops[i], match);
+		found += odg_cancel_if(port, &port->ops[i], match);
 		if (i % 1024 == 1023)
 			cond_resched();
 	}
@@ -78,15 +76,14 @@ static int odg_cancel_id(struct odg_port *port, u64 id)
 	struct odg_match match = { .gen = upper_32_bits(id) };
 	struct odg_op *op = odg_port_find_op(port, id);
 
-	return op && match.gen && odg_cancel_if(op, &match);
+	return op && match.gen && odg_cancel_if(port, op, &match);
 }
 
 static int odg_cancel_socket(struct odg_port *port, int fd)
 {
+	struct odg_match match = {};
 	struct odg_binding *binding;
-	struct odg_op *op, *next;
 	struct socket *sock;
-	int found = 0;
 	int ret;
 
 	sock = sockfd_lookup(fd, &ret);
@@ -98,17 +95,10 @@ static int odg_cancel_socket(struct odg_port *port, int fd)
 
 	binding = odg_binding_get(sock->sk);
 	if (binding) {
-		spin_lock_bh(&binding->lock);
-		list_for_each_entry_safe(op, next, &binding->fifo, node) {
-			if (op->port != port)
-				continue;
-			odg_cancel_posted(op);
-			found++;
-		}
-		spin_unlock_bh(&binding->lock);
+		match.binding = binding;
+		ret = odg_cancel_in_table(port, &match);
 		odg_binding_put(binding);
 	}
-	ret = found;
 out:
 	sockfd_put(sock);
 	return ret;

@@ -115,7 +115,9 @@ static int odg_take_error(struct odg_posting *p, int status)
 	};
 	int ret = odg_answer_done(p, &cqe);
 
-	if (!ret)
+	if (ret)
+		odg_keep_error(p->binding, status);
+	else
 		odg_finish_now(p, &cqe);
 	return ret;
 }

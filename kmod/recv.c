@@ -51,6 +51,14 @@ int odg_waiting_error(struct odg_binding *binding)
 	return status ? status : sock_error(binding->sk);
 }
 
+/* Nobody could be told: the error waits on. */
+void odg_keep_error(struct odg_binding *binding, int status)
+{
+	spin_lock_bh(&binding->lock);
+	binding->icmp_status = status;
+	spin_unlock_bh(&binding->lock);
+}
+
 static void odg_fill_v4(struct odg_cqe_wide *cqe, struct sk_buff *skb)
 {
 	const struct iphdr *iph = ip_hdr(skb);

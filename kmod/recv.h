@@ -12,6 +12,7 @@ void odg_data_ready(struct sock *sk);
 
 bool odg_something_waits(struct odg_binding *binding);
 int odg_waiting_error(struct odg_binding *binding);
+void odg_keep_error(struct odg_binding *binding, int status);
 void odg_fill_cqe(struct odg_cqe_wide *cqe, struct odg_binding *binding,
 		  struct sk_buff *skb, int offset, u32 room);
 void odg_count_delivery(struct odg_binding *binding,
