@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+/*
+ * fork(): the child keeps events, sockets and the count of WSAStartup(), and
+ * starts without ports and ops.  Those pending stay the parent's.
+ *
+ * Every lock is taken before the fork, outermost first, so the child finds all
+ * of them free and what they protect whole.
+ */
+#include "internal.h"
+
+static atomic_bool fork_child;
+
+bool odgw_is_fork_child(void)
+{
+	return atomic_load_explicit(&fork_child, memory_order_relaxed);
+}
+
+static void before(void)
+{
+	odgw_startup_lock();
+	odgw_queue_lock();
+	odgw_thread_lock();
+	odgw_socket_lock();
+	odgw_handle_lock();
+	odgw_event_lock();
+}
+
+static void after(void)
+{
+	odgw_event_unlock();
+	odgw_handle_unlock();
+	odgw_socket_unlock();
+	odgw_thread_unlock();
+	odgw_queue_unlock();
+	odgw_startup_unlock();
+}
+
+static void in_child(void)
+{
+	atomic_store_explicit(&fork_child, true, memory_order_relaxed);
+	odgw_handle_forked();
+	odgw_thread_forked();
+	odgw_queue_forked();
+	after();
+}
+
+void odgw_fork_watch(void)
+{
+	pthread_atfork(before, after, in_child);
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the rooms of the Winsock face know of each other.
+ *
+ * Everything here starts odgw_ and is hidden by the version script.  Functions
+ * that return int return 0 or a WSA error code unless they say otherwise.
+ *
+ * Locks, outermost first; each is static in the file it is named by:
+ *
+ *   startup.c  the count of WSAStartup()
+ *   event      struct odgw_event.posting, one per event: held over a post, so
+ *              that nobody returns from a wait before the post has settled
+ *   queue.c    the process's port, its ops in flight and their waiters
+ *   thread.c   the list of threads that have a port
+ *   socket.c   growth of the table of sockets (look-ups take no lock)
+ *   handle.c   the table of handles
+ *   event.c    taking auto-reset events, so that "wait for all" is atomic
+ *
+ * fork.c takes them all except "event", which the child makes anew.
+ */
+#ifndef ODGRAM_INTERNAL_H
+#define ODGRAM_INTERNAL_H
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include <winsock2.h>
+
+#include "odgram.h"
+
+/* error.c: the last error of each thread */
+
+/*
+ * Every public function begins with odgw_enter() and ends with odgw_leave() or
+ * odgw_leave_failed().  Between them system calls may do with errno what they
+ * like.
+ */
+int odgw_enter(void);			/* WSANOTINITIALISED before WSAStartup() */
+int odgw_leave(int err);		/* last error = err; returns err */
+int odgw_leave_failed(int err);		/* the same, but success keeps it */
+
+/* status.c: errno, WSA codes and NTSTATUS */
+
+#define STATUS_SUCCESS		0x00000000U
+#define STATUS_BUFFER_OVERFLOW	0x80000005U
+#define STATUS_CANCELLED	0xC0000120U
+
+int odgw_wsa_from_errno(int err);	/* err: positive or negative errno */
+int odgw_wsa_from_native(int err);	/* 0: no error of a socket call */
+int odgw_wsa_from_open(int err);	/* of odg_port_open() */
+int odgw_wsa_from_status(uint32_t status);
+uint32_t odgw_status_from_wsa(int err);
+uint32_t odgw_status_from_cqe(const struct odg_cqe *cqe);
+bool odgw_status_is_error(uint32_t status);
+
+/* startup.c */
+
+bool odgw_started(void);
+void odgw_startup_lock(void);
+void odgw_startup_unlock(void);
+
+/* event.c: event objects; handle.c: the handles that name them */
+
+struct odgw_event {
+	atomic_uint refs;
+	atomic_bool closed;
+	bool manual;
+	int fd;				/* eventfd: signaled while its count > 0 */
+	pthread_mutex_t posting;
+};
+
+struct odgw_event *odgw_event_new(bool manual, bool signaled, int *err);
+void odgw_event_put(struct odgw_event *ev);
+void odgw_event_set(struct odgw_event *ev);
+void odgw_event_reset(struct odgw_event *ev);
+void odgw_event_close(struct odgw_event *ev);
+/* Take a signaled event; false if an auto-reset one is gone. */
+bool odgw_event_take(struct odgw_event *ev);
+/* Take all of them or none. */
+bool odgw_event_take_all(struct odgw_event **ev, unsigned int n);
+void odgw_event_settle(struct odgw_event *ev);	/* wait out a post in flight */
+void odgw_event_lock(void);
+void odgw_event_unlock(void);
+
+HANDLE odgw_handle_new(struct odgw_event *ev);	/* NULL: no memory */
+struct odgw_event *odgw_handle_get(HANDLE h);	/* with a reference, or NULL */
+struct odgw_event *odgw_handle_remove(HANDLE h);
+void odgw_handle_lock(void);
+void odgw_handle_unlock(void);
+void odgw_handle_forked(void);
+
+/* wait.c */
+
+#define ODGW_FOREVER	ODG_WAIT_FOREVER
+
+uint64_t odgw_deadline(DWORD ms);	/* CLOCK_MONOTONIC, ns; INFINITE: FOREVER */
+/* As ppoll(2) until a deadline, without EINTR. */
+int odgw_poll(struct pollfd *fds, unsigned int n, uint64_t deadline);
+
+/* socket.c */
+
+struct odgw_socket {
+	int fd;
+	int family;
+	bool overlapped;
+};
+
+int odgw_socket_lookup(SOCKET s, struct odgw_socket *sock);
+bool odgw_socket_is_nonblocking(int fd);
+void odgw_socket_close_all(void);
+void odgw_socket_lock(void);
+void odgw_socket_unlock(void);
+
+/* address.c */
+
+int odgw_address_size(int family);
+/* Write a completion's sender the way lpFrom and lpFromlen want it. */
+void odgw_address_store(const struct odg_cqe *cqe, int family,
+			struct sockaddr *from, int *fromlen);
+
+/* probe.c: pointers of the caller that may be bad */
+
+struct odgw_probe {
+	uintptr_t page[4];
+	unsigned int used;
+};
+
+void odgw_probe_init(struct odgw_probe *probe);
+bool odgw_probe_read(struct odgw_probe *probe, const void *p, size_t n);
+bool odgw_probe_write(struct odgw_probe *probe, void *p, size_t n);
+
+/* queue.c: the process's own port and the overlapped ops on it */
+
+struct odgw_op {
+	LPWSAOVERLAPPED overlapped;
+	struct sockaddr *from;
+	int *fromlen;
+	int family;
+};
+
+/* Post one receive.  *done: it completed at once, and *cqe is its completion. */
+int odgw_queue_post(const struct odgw_op *op, int fd, struct odg_recv *recv,
+		    struct odg_cqe_wide *cqe, bool *done);
+/* Write all completions there are to where their ops want them. */
+void odgw_queue_reap(void);
+/*
+ * Wait until @ov is complete, or @ev (may be NULL) is signaled, which is then
+ * taken.  WSA_OPERATION_ABORTED: @ov is not in flight in this process.
+ */
+int odgw_queue_wait(LPWSAOVERLAPPED ov, struct odgw_event *ev);
+bool odgw_queue_owns(LPWSAOVERLAPPED ov);
+void odgw_queue_cancel_socket(int fd);
+void odgw_queue_cancel_thread(void);
+void odgw_queue_shutdown(void);
+void odgw_queue_lock(void);
+void odgw_queue_unlock(void);
+void odgw_queue_forked(void);
+
+/* observe.c */
+
+void odgw_observe(LPWSAOVERLAPPED ov, const struct odg_cqe_wide *cqe);
+
+/* OVERLAPPED: Internal is written last and read first. */
+
+static inline void odgw_overlapped_finish(LPWSAOVERLAPPED ov, size_t bytes,
+					  uint32_t status)
+{
+	ov->InternalHigh = bytes;
+	/*
+	 * Release: pairs with the acquire in odgw_overlapped_status().  Whoever
+	 * sees the status sees data, address and byte count.
+	 */
+	__atomic_store_n(&ov->Internal, status, __ATOMIC_RELEASE);
+}
+
+static inline uint32_t odgw_overlapped_status(const OVERLAPPED *ov)
+{
+	/* Acquire: pairs with the release in odgw_overlapped_finish(). */
+	return (uint32_t)__atomic_load_n(&ov->Internal, __ATOMIC_ACQUIRE);
+}
+
+/* thread.c: what a thread owns */
+
+int odgw_thread_port(struct odg_port **port);	/* for calls that block */
+int odgw_thread_posts(void);			/* at exit, cancel its ops */
+void odgw_thread_lock(void);
+void odgw_thread_unlock(void);
+void odgw_thread_forked(void);
+
+/* fork.c */
+
+void odgw_fork_watch(void);
+bool odgw_is_fork_child(void);
+
+#endif /* ODGRAM_INTERNAL_H */

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The native face: a port and the calls on it.
+ *
+ * No locks: a port is constant between open and close, and the kernel orders
+ * the calls.  System calls leave their errors in errno; every function here
+ * puts the caller's errno back and returns the error instead.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "odgram.h"
+
+struct odg_port {
+	int fd;
+	void *map;
+	size_t map_size;
+	struct odg_cq cq;
+	struct odg_query limits;
+};
+
+/* call - ioctl(2) that returns -errno and leaves errno alone */
+static int call(int fd, unsigned long request, void *arg)
+{
+	int saved = errno;
+	int ret = ioctl(fd, request, arg);
+
+	if (ret < 0)
+		ret = -errno;
+	errno = saved;
+	return ret;
+}
+
+/* query - learn limits and offsets, refuse a module of another version */
+static int query(int fd, struct odg_query *q)
+{
+	int ret;
+
+	*q = (struct odg_query){ .size = sizeof(*q) };
+	ret = call(fd, ODG_QUERY, q);
+	if (ret == -ENOTTY)
+		return -EPROTONOSUPPORT;
+	if (ret)
+		return ret;
+	return q->abi_version == ODG_ABI_VERSION ? 0 : -EPROTONOSUPPORT;
+}
+
+/* create_queue - make the queue of @port->fd and map it */
+static int create_queue(struct odg_port *port, uint32_t entries, uint32_t flags)
+{
+	struct odg_cq_create cc = {
+		.size = sizeof(cc),
+		.flags = flags,
+		.entries = entries,
+	};
+	uint8_t *map;
+	int ret;
+
+	ret = call(port->fd, ODG_CQ_CREATE, &cc);
+	if (ret)
+		return ret;
+	map = mmap(NULL, cc.mmap_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		   port->fd, ODG_MMAP_CQ);
+	if (map == MAP_FAILED)
+		return -errno;
+
+	port->map = map;
+	port->map_size = cc.mmap_size;
+	port->cq.__prod = (uint32_t *)(void *)(map + port->limits.cq_off_prod);
+	port->cq.__cons = (uint32_t *)(void *)(map + port->limits.cq_off_cons);
+	port->cq.__entries = map + port->limits.cq_off_entries;
+	port->cq.__mask = cc.entries - 1;
+	port->cq.__stride = cc.cqe_size;
+	return 0;
+}
+
+int odg_port_open(struct odg_port **out, uint32_t entries, uint32_t flags)
+{
+	int saved = errno;
+	struct odg_port *port;
+	int ret;
+
+	port = calloc(1, sizeof(*port));
+	if (!port) {
+		ret = -ENOMEM;
+		goto restore_errno;
+	}
+	port->fd = open("/dev/odgram", O_RDWR | O_CLOEXEC);
+	if (port->fd < 0) {
+		ret = -errno;
+		goto free_port;
+	}
+	ret = query(port->fd, &port->limits);
+	if (ret)
+		goto close_fd;
+	ret = create_queue(port, entries, flags);
+	if (ret)
+		goto close_fd;
+	*out = port;
+	goto restore_errno;
+
+close_fd:
+	close(port->fd);
+free_port:
+	free(port);
+restore_errno:
+	errno = saved;
+	return ret;
+}
+
+void odg_port_close(struct odg_port *port)
+{
+	int saved = errno;
+
+	if (!port)
+		return;
+	munmap(port->map, port->map_size);
+	close(port->fd);
+	free(port);
+	errno = saved;
+}
+
+int odg_port_fd(const struct odg_port *port)
+{
+	return port->fd;
+}
+
+const struct odg_query *odg_port_limits(const struct odg_port *port)
+{
+	return &port->limits;
+}
+
+struct odg_cq *odg_port_cq(struct odg_port *port)
+{
+	return &port->cq;
+}
+
+int odg_bind(struct odg_port *port, int sockfd, uint32_t flags)
+{
+	struct odg_bind arg = {
+		.size = sizeof(arg),
+		.fd = sockfd,
+		.flags = flags,
+	};
+
+	return call(port->fd, ODG_BIND, &arg);
+}
+
+int odg_unbind(struct odg_port *port, int sockfd)
+{
+	struct odg_bind arg = {
+		.size = sizeof(arg),
+		.fd = sockfd,
+	};
+
+	return call(port->fd, ODG_UNBIND, &arg);
+}
+
+int odg_post(struct odg_port *port, int sockfd, struct odg_recv *recvs,
+	     uint32_t count)
+{
+	struct odg_post arg = {
+		.size = sizeof(arg),
+		.fd = sockfd,
+		.recvs = (uintptr_t)recvs,
+		.count = count,
+	};
+
+	return call(port->fd, ODG_POST, &arg);
+}
+
+int odg_post_buf(struct odg_port *port, int sockfd, void *buf, uint32_t len,
+		 uint64_t user_data)
+{
+	struct odg_seg seg = {
+		.addr = (uintptr_t)buf,
+		.len = len,
+	};
+	struct odg_recv recv = {
+		.user_data = user_data,
+		.segs = (uintptr_t)&seg,
+		.nr_segs = 1,
+		.eventfd = -1,
+	};
+	int ret = odg_post(port, sockfd, &recv, 1);
+
+	return ret < 0 ? ret : 0;
+}
+
+int odg_cancel_id(struct odg_port *port, uint64_t id)
+{
+	struct odg_cancel arg = {
+		.size = sizeof(arg),
+		.mode = ODG_CANCEL_ID,
+		.fd = -1,
+		.id = id,
+	};
+
+	return call(port->fd, ODG_CANCEL, &arg);
+}
+
+int odg_cancel_socket(struct odg_port *port, int sockfd)
+{
+	struct odg_cancel arg = {
+		.size = sizeof(arg),
+		.mode = ODG_CANCEL_SOCKET,
+		.fd = sockfd,
+	};
+
+	return call(port->fd, ODG_CANCEL, &arg);
+}
+
+int odg_cancel_thread(struct odg_port *port, int tid)
+{
+	struct odg_cancel arg = {
+		.size = sizeof(arg),
+		.mode = ODG_CANCEL_THREAD,
+		.fd = -1,
+		.tid = tid,
+	};
+
+	return call(port->fd, ODG_CANCEL, &arg);
+}
+
+int odg_wait(struct odg_port *port, uint32_t min, uint64_t timeout_ns)
+{
+	struct odg_wait arg = {
+		.size = sizeof(arg),
+		.min = min,
+		.timeout_ns = timeout_ns,
+	};
+
+	return call(port->fd, ODG_WAIT, &arg);
+}
+
+int odg_port_read_stats(struct odg_port *port, struct odg_port_stats *stats)
+{
+	stats->size = sizeof(*stats);
+	return call(port->fd, ODG_PORT_STATS, stats);
+}
+
+int odg_sock_read_stats(struct odg_port *port, int sockfd,
+			struct odg_sock_stats *stats)
+{
+	stats->size = sizeof(*stats);
+	stats->fd = sockfd;
+	return call(port->fd, ODG_SOCK_STATS, stats);
+}
