@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The receiver of "make demo", written as for Windows: eight overlapped
+ * The receiver of "make demo", written as for Windows: overlapped
  * receives stand ready before anything arrives; each is taken when its event is
- * set, and posted again.
+ * set, and posted again before anything else is done.
  *
  * Two things here are not Winsock.  SO_TIMESTAMPNS asks Linux for the time at
  * which a datagram arrived, and odg_observe() shows the completion's times,
@@ -17,7 +17,7 @@
 
 #include "demo.h"
 
-#define POSTED		8
+#define POSTED		16
 #define IDLE_MS		20000	/* nothing for so long: the rest is lost */
 
 /* One receive.  The overlapped stands first, so its address is the slot's. */
@@ -86,7 +86,7 @@ static long long show(const struct slot *slot, DWORD bytes, long long number)
 	inet_ntop(AF_INET, &slot->from.sin_addr, sender, sizeof(sender));
 	inet_ntop(AF_INET, info->local, to, sizeof(to));
 	strftime(clock, sizeof(clock), "%H:%M:%S", gmtime_r(&sec, &tm));
-	printf("%4lld  %s:%-5u -> %-12s %5u bytes  %s.%09llu  %8.1f us\n",
+	printf("%4lld  %s:%-5u -> %-12s %5u bytes  %s.%09llu  %11.1f us\n",
 	       number, sender, ntohs(slot->from.sin_port), to, bytes, clock,
 	       (unsigned long long)(info->cqe.rx_ns % 1000000000), took / 1e3);
 	return took;
@@ -105,6 +105,10 @@ static int receive(int count)
 	static int next;	/* receives complete in the order of posting */
 	long long *took = calloc(count, sizeof(*took)), bytes_sum = 0, number;
 	int good = 0, wrong = 0, dropped = 0, expected = 0;
+	static struct slot taken;
+
+	printf("%4s  %-16s    %-12s %11s  %-18s  %s\n", "nr", "sender", "to",
+	       "size", "arrived (UTC)", "until complete");
 
 	while (took && expected < count) {
 		struct slot *slot = &slots[next];
@@ -116,23 +120,24 @@ static int receive(int count)
 		if (!WSAGetOverlappedResult(sock, &slot->overlapped, &bytes,
 					    FALSE, &flags))
 			fail("WSAGetOverlappedResult");
+		taken = *slot;
+		WSAResetEvent(events[next]);
+		post(slot);
+		next = (next + 1) % POSTED;
 
-		dropped += slot->info.cqe.drops;
-		number = demo_check(slot->data, bytes);
+		dropped += taken.info.cqe.drops;
+		number = demo_check(taken.data, bytes);
 		if (number < expected || number >= count ||
-		    !(slot->info.cqe.flags & ODG_CQE_RX_STACK)) {
+		    !(taken.info.cqe.flags & ODG_CQE_RX_STACK)) {
 			printf("datagram %lld, %u bytes: damaged, out of order or without arrival time\n",
 			       number, bytes);
 			wrong++;
 		} else {
-			took[good++] = show(slot, bytes, number);
+			took[good++] = show(&taken, bytes, number);
 			bytes_sum += bytes;
 		}
 		if (number >= expected)
 			expected = number + 1;
-		WSAResetEvent(events[next]);
-		post(slot);
-		next = (next + 1) % POSTED;
 	}
 
 	qsort(took, good, sizeof(*took), by_value);

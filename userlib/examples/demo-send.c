@@ -20,7 +20,7 @@
 
 int main(int argc, char **argv)
 {
-	const struct timespec pause = { .tv_nsec = 5 * 1000 * 1000 };
+	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
 	struct sockaddr_in to = { .sin_family = AF_INET };
 	unsigned char buf[DEMO_MAX];
 	int fd, count;
