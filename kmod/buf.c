@@ -7,8 +7,10 @@
  * Softirq may not fault, so pages are pinned when an op pends; unpinning may
  * sleep, so it is the reaper's (op.c).
  */
+#include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
+#include <linux/skbuff.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/odgram.h>
@@ -212,6 +214,34 @@ err_release:
 err_uncharge:
 	odg_uncharge_pages(user, pages);
 	return ret;
+}
+
+/**
+ * odg_buf_write - copy a datagram into pinned memory, any context
+ * @buf: where to, from its beginning
+ * @skb: the datagram
+ * @offset: where in it to begin
+ * @len: bytes, at most @buf->bytes
+ *
+ * By hand, since the iov_iter way checks on each call that the kernel memory it
+ * reads may be shown to user space; that is known here.
+ */
+void odg_buf_write(const struct odg_buf *buf, const struct sk_buff *skb,
+		   int offset, u32 len)
+{
+	const struct bio_vec *vec = buf->vec;
+
+	while (len) {
+		u32 n = min(len, vec->bv_len);
+		void *page = kmap_local_page(vec->bv_page);
+
+		/* cannot fail: the datagram has len bytes at offset */
+		skb_copy_bits(skb, offset, page + vec->bv_offset, n);
+		kunmap_local(page);
+		offset += n;
+		len -= n;
+		vec++;
+	}
 }
 
 /* Also of a buffer that was only initialised.  May sleep. */

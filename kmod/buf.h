@@ -7,6 +7,7 @@
 #include <linux/uio.h>
 
 struct odg_seg;
+struct sk_buff;
 
 /* Most posts are one segment of at most a page, which may straddle two. */
 #define ODG_BUF_INLINE 2
@@ -46,6 +47,8 @@ void odg_segs_free(struct odg_segs *segs);
 void odg_buf_init(struct odg_buf *buf);
 int odg_buf_pin(struct odg_buf *buf, const struct odg_segs *segs,
 		struct user_struct *user);
+void odg_buf_write(const struct odg_buf *buf, const struct sk_buff *skb,
+		   int offset, u32 len);
 void odg_buf_unpin(struct odg_buf *buf, struct user_struct *user);
 
 int odg_charge_pages(struct user_struct *user, unsigned long pages);

@@ -249,18 +249,23 @@ void odg_port_aborted(struct odg_port *port)
 /* Make a completion visible and wake who waits for it. */
 void odg_port_submit(struct odg_port *port, struct odg_cqe_wide *cqe)
 {
-	if (port->cqe_size == sizeof(*cqe)) {
-		cqe->done_ns = ktime_get_real_ns();
-		cqe->cpu = raw_smp_processor_id();
-	}
+	struct odg_cqe_wide *entry;
 
-	spin_lock_bh(&port->lock);
+	/* bottom halves are off: see odg_op_finish() */
+	spin_lock(&port->lock);
 	cqe->cqe.seq = port->ring.prod;
-	memcpy(odg_ring_write(&port->ring), cqe, port->cqe_size);
+	entry = odg_ring_write(&port->ring);
+	if (odg_port_is_wide(port)) {
+		cqe->done_ns = ktime_get_real_ns();
+		cqe->cpu = smp_processor_id();
+		*entry = *cqe;
+	} else {
+		entry->cqe = cqe->cqe;
+	}
 	odg_ring_submit(&port->ring);
 	port->outstanding--;
 	port->completed++;
-	spin_unlock_bh(&port->lock);
+	spin_unlock(&port->lock);
 
 	/*
 	 * A waiter queues itself, then looks at the ring under port->lock: if it

@@ -4,17 +4,13 @@
 
 #include <linux/llist.h>
 #include <linux/mutex.h>
+#include <linux/odgram.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "op.h"
 #include "ring.h"
-
-struct odg_cq_create;
-struct odg_cqe_wide;
-struct odg_port_stats;
-struct odg_wait;
 
 /**
  * struct odg_port - one open file of /dev/odgram
@@ -59,6 +55,12 @@ struct odg_port {
 	struct llist_head done;
 	struct delayed_work reap_work;
 };
+
+/* Are completions struct odg_cqe_wide? */
+static inline bool odg_port_is_wide(const struct odg_port *port)
+{
+	return port->cqe_size == sizeof(struct odg_cqe_wide);
+}
 
 struct odg_port *odg_port_create(void);
 void odg_port_release(struct odg_port *port);

@@ -128,7 +128,7 @@ static int odg_copy_datagram(struct odg_posting *p, struct sk_buff *skb,
 	struct odg_segs *segs = &p->segs;
 	struct iov_iter iter;
 
-	odg_fill_cqe(cqe, p->binding, skb, 0, segs->bytes);
+	odg_fill_cqe(cqe, p->port, p->binding, skb, 0, segs->bytes);
 	iov_iter_init(&iter, ITER_DEST, segs->iov, segs->nr, segs->bytes);
 	if (skb_copy_datagram_iter(skb, 0, &iter, cqe->cqe.len))
 		return -EFAULT;

@@ -17,13 +17,13 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/odgram.h>
-#include <linux/uio.h>
 #include <net/ipv6.h>
 #include <net/udp.h>
 
 #include "binding.h"
 #include "compat.h"
 #include "op.h"
+#include "port.h"
 #include "recv.h"
 #include "sockq.h"
 
@@ -59,63 +59,78 @@ void odg_keep_error(struct odg_binding *binding, int status)
 	spin_unlock_bh(&binding->lock);
 }
 
-static void odg_fill_v4(struct odg_cqe_wide *cqe, struct sk_buff *skb)
+static void odg_fill_v4(struct odg_cqe_wide *cqe, bool wide,
+			const struct sk_buff *skb)
 {
 	const struct iphdr *iph = ip_hdr(skb);
 
 	cqe->cqe.v4.addr = iph->saddr;
 	cqe->cqe.v4.local = iph->daddr;
-	memcpy(cqe->local, &iph->daddr, sizeof(iph->daddr));
-	cqe->ttl = iph->ttl;
-	cqe->tos = iph->tos;
+	if (wide) {
+		memcpy(cqe->local, &iph->daddr, sizeof(iph->daddr));
+		cqe->ttl = iph->ttl;
+		cqe->tos = iph->tos;
+	}
 }
 
-static void odg_fill_v6(struct odg_cqe_wide *cqe, struct sk_buff *skb)
+static void odg_fill_v6(struct odg_cqe_wide *cqe, bool wide,
+			const struct sk_buff *skb)
 {
 	struct in6_addr addr, local;
+	u8 ttl, tos;
 
 	if (skb->protocol == htons(ETH_P_IP)) {
 		const struct iphdr *iph = ip_hdr(skb);
 
 		ipv6_addr_set_v4mapped(iph->saddr, &addr);
 		ipv6_addr_set_v4mapped(iph->daddr, &local);
-		cqe->ttl = iph->ttl;
-		cqe->tos = iph->tos;
+		ttl = iph->ttl;
+		tos = iph->tos;
 	} else {
 		const struct ipv6hdr *ip6h = ipv6_hdr(skb);
 
 		addr = ip6h->saddr;
 		local = ip6h->daddr;
-		cqe->ttl = ip6h->hop_limit;
-		cqe->tos = ipv6_get_dsfield(ip6h);
+		ttl = ip6h->hop_limit;
+		tos = ipv6_get_dsfield(ip6h);
 	}
 	memcpy(cqe->cqe.addr, &addr, sizeof(addr));
-	memcpy(cqe->local, &local, sizeof(local));
 	cqe->cqe.flags |= ODG_CQE_IPV6;
+	if (wide) {
+		memcpy(cqe->local, &local, sizeof(local));
+		cqe->ttl = ttl;
+		cqe->tos = tos;
+	}
 }
 
 /**
  * odg_fill_cqe - describe a datagram
- * @cqe: filled, but for what the op and the port add
+ * @cqe: filled as far as @port shows it, but for what the op and the port add
+ * @port: where it will be seen
  * @binding: where it arrived
  * @skb: the datagram
  * @offset: where its payload begins
  * @room: bytes the op has for it
  */
-void odg_fill_cqe(struct odg_cqe_wide *cqe, struct odg_binding *binding,
-		  struct sk_buff *skb, int offset, u32 room)
+void odg_fill_cqe(struct odg_cqe_wide *cqe, const struct odg_port *port,
+		  struct odg_binding *binding, struct sk_buff *skb, int offset,
+		  u32 room)
 {
 	struct sock *sk = binding->sk;
+	bool wide = odg_port_is_wide(port);
 	u32 full = skb->len - offset;
 
-	memset(cqe, 0, sizeof(*cqe));
-	cqe->cqe.full_len = full;
-	cqe->cqe.len = min(full, room);
-	cqe->cqe.status = full > room ? -EMSGSIZE : 0;
-	cqe->cqe.flags = ODG_CQE_ADDR;
-	cqe->cqe.port = udp_hdr(skb)->source;
-	cqe->cqe.ifindex = skb->skb_iif;
-	cqe->cqe.drops = odg_sk_drops(sk) - READ_ONCE(binding->drops_told);
+	if (wide)
+		memset(cqe, 0, sizeof(*cqe));
+	cqe->cqe = (struct odg_cqe) {
+		.full_len = full,
+		.len = min(full, room),
+		.status = full > room ? -EMSGSIZE : 0,
+		.flags = ODG_CQE_ADDR,
+		.port = udp_hdr(skb)->source,
+		.ifindex = skb->skb_iif,
+		.drops = odg_sk_drops(sk) - READ_ONCE(binding->drops_told),
+	};
 
 	if (skb->tstamp) {
 		cqe->cqe.rx_ns = ktime_to_ns(skb->tstamp);
@@ -128,9 +143,9 @@ void odg_fill_cqe(struct odg_cqe_wide *cqe, struct odg_binding *binding,
 		cqe->cqe.hw_ns = ktime_to_ns(skb_hwtstamps(skb)->hwtstamp);
 
 	if (READ_ONCE(sk->sk_family) == AF_INET6)
-		odg_fill_v6(cqe, skb);
+		odg_fill_v6(cqe, wide, skb);
 	else
-		odg_fill_v4(cqe, skb);
+		odg_fill_v4(cqe, wide, skb);
 }
 
 /* The datagram that @cqe describes is the program's for good. */
@@ -161,13 +176,9 @@ static void odg_deliver(struct odg_binding *binding, struct sk_buff *skb,
 	struct odg_op *op = list_first_entry(&binding->fifo, struct odg_op,
 					     node);
 	struct odg_cqe_wide cqe;
-	struct iov_iter iter;
 
-	odg_fill_cqe(&cqe, binding, skb, offset, op->buf.bytes);
-	iov_iter_bvec(&iter, ITER_DEST, op->buf.vec, op->buf.nr,
-		      op->buf.bytes);
-	/* cannot fault: the pages are pinned and there is room for len */
-	skb_copy_datagram_iter(skb, offset, &iter, cqe.cqe.len);
+	odg_fill_cqe(&cqe, op->port, binding, skb, offset, op->buf.bytes);
+	odg_buf_write(&op->buf, skb, offset, cqe.cqe.len);
 	odg_count_delivery(binding, &cqe);
 	odg_op_complete(op, &cqe);
 }

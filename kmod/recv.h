@@ -6,6 +6,7 @@
 
 struct odg_binding;
 struct odg_cqe_wide;
+struct odg_port;
 
 int odg_encap_rcv(struct sock *sk, struct sk_buff *skb);
 void odg_data_ready(struct sock *sk);
@@ -13,8 +14,9 @@ void odg_data_ready(struct sock *sk);
 bool odg_something_waits(struct odg_binding *binding);
 int odg_waiting_error(struct odg_binding *binding);
 void odg_keep_error(struct odg_binding *binding, int status);
-void odg_fill_cqe(struct odg_cqe_wide *cqe, struct odg_binding *binding,
-		  struct sk_buff *skb, int offset, u32 room);
+void odg_fill_cqe(struct odg_cqe_wide *cqe, const struct odg_port *port,
+		  struct odg_binding *binding, struct sk_buff *skb, int offset,
+		  u32 room);
 void odg_count_delivery(struct odg_binding *binding,
 			const struct odg_cqe_wide *cqe);
 void odg_drop_bad_csum(struct sock *sk, struct sk_buff *skb);
