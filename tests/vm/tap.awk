@@ -6,11 +6,11 @@
 # A parent's line sums up its subtests (deeper indented lines before it), so it
 # is not counted again, unless it failed and they did not. A plan that is not
 # fulfilled, and a block that ends badly, is a failure. Blocks are marked by
-# who runs the program: "# begin NAME", "# end NAME STATUS". A skipped test is
-# "ok" or (old cmocka) "not ok" with "# SKIP".
+# who runs the program: "# begin NAME", "# end NAME STATUS" (NAME "-": not worth
+# a mention). A skipped test is "ok" or (old cmocka) "not ok" with "# SKIP".
 
 function result(kind, text) {
-	print kind " " (block == "" ? "" : block ": ") text
+	print kind " " (block == "-" ? "" : block ": ") text
 	if (kind == "fail")
 		failed++
 }
