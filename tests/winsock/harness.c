@@ -1,0 +1,659 @@
+// SPDX-License-Identifier: MIT
+/* The harness; see harness.h. */
+#define __USE_MINGW_ANSI_STDIO 1
+#include "harness.h"
+
+#include <stdarg.h>
+
+#ifdef _WIN32
+#include <fcntl.h>
+#include <io.h>
+#include <process.h>
+#else
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#endif
+
+/* The child printed its result line itself. */
+#define EXIT_PASSED	3
+#define EXIT_FAILED	4
+
+DWORD LIMIT, QUIET;
+SOCKET R = INVALID_SOCKET, S = INVALID_SOCKET;
+struct sockaddr_in RA, SA;
+
+static struct test *tests;
+static const char *current = "?";
+static int current_nr;
+
+void test_add(struct test *t)
+{
+	struct test **at = &tests;
+
+	/* Constructors run in any order. */
+	while (*at && (*at)->line < t->line)
+		at = &(*at)->next;
+	t->next = *at;
+	*at = t;
+}
+
+/* test_end - from any thread; destructors and exit handlers do not run */
+static void __attribute__((noreturn)) test_end(int status)
+{
+	fflush(stdout);
+#ifdef _WIN32
+	TerminateProcess(GetCurrentProcess(), status);
+	for (;;)
+		Sleep(1000);
+#else
+	_exit(status);
+#endif
+}
+
+void test_fail(const char *file, int line, const char *fmt, ...)
+{
+	va_list args;
+
+	printf("# %s:%d: ", file, line);
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
+	printf("\nnot ok %d - %s\n", current_nr, current);
+	test_end(EXIT_FAILED);
+}
+
+void test_skip(const char *why)
+{
+	printf("ok %d - %s # SKIP %s\n", current_nr, current, why);
+	test_end(EXIT_PASSED);
+}
+
+void check_eq(const char *file, int line, const char *what, long long is,
+	      const char *want_text, long long want)
+{
+	if (is != want)
+		test_fail(file, line, "%s is %lld (0x%llx), not %s, %lld", what,
+			  is, is, want_text, want);
+}
+
+bool under_windows(void)
+{
+#ifdef _WIN32
+	return true;
+#else
+	return false;
+#endif
+}
+
+bool under_wine(void)
+{
+#ifdef _WIN32
+	HMODULE ntdll = GetModuleHandleA("ntdll.dll");
+
+	return ntdll && GetProcAddress(ntdll, "wine_get_version");
+#else
+	return false;
+#endif
+}
+
+/* Time */
+
+static int slow_factor(void)
+{
+	const char *s = getenv("ODG_SLOW");
+	int n = s ? atoi(s) : 1;
+
+	return n > 0 ? n : 1;
+}
+
+long long now_ms(void)
+{
+#ifdef _WIN32
+	return (long long)GetTickCount64();
+#else
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+#endif
+}
+
+void nap(DWORD ms)
+{
+#ifdef _WIN32
+	Sleep(ms);
+#else
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000L };
+
+	while (nanosleep(&ts, &ts))
+		;
+#endif
+}
+
+/* Threads */
+
+struct thread {
+	void (*fn)(void *);
+	void *arg;
+#ifdef _WIN32
+	HANDLE handle;
+#else
+	pthread_t id;
+#endif
+};
+
+#ifdef _WIN32
+static DWORD WINAPI thread_main(void *arg)
+{
+	struct thread *t = arg;
+
+	t->fn(t->arg);
+	return 0;
+}
+#else
+static void *thread_main(void *arg)
+{
+	struct thread *t = arg;
+
+	t->fn(t->arg);
+	return NULL;
+}
+#endif
+
+struct thread *thread_start(void (*fn)(void *), void *arg)
+{
+	struct thread *t = calloc(1, sizeof(*t));
+
+	CHECK(t != NULL);
+	t->fn = fn;
+	t->arg = arg;
+#ifdef _WIN32
+	t->handle = CreateThread(NULL, 0, thread_main, t, 0, NULL);
+	CHECK(t->handle != NULL);
+#else
+	EQ(pthread_create(&t->id, NULL, thread_main, t), 0);
+#endif
+	return t;
+}
+
+void thread_join(struct thread *t)
+{
+#ifdef _WIN32
+	EQ(WaitForSingleObject(t->handle, INFINITE), WAIT_OBJECT_0);
+	CloseHandle(t->handle);
+#else
+	EQ(pthread_join(t->id, NULL), 0);
+#endif
+	free(t);
+}
+
+void thread_exit(void)
+{
+#ifdef _WIN32
+	ExitThread(0);
+#else
+	pthread_exit(NULL);
+#endif
+}
+
+unsigned long thread_id(void)
+{
+#ifdef _WIN32
+	return GetCurrentThreadId();
+#else
+	return (unsigned long)pthread_self();
+#endif
+}
+
+/* Memory */
+
+size_t page_size(void)
+{
+	return 4096;
+}
+
+char *pages(unsigned int count)
+{
+#ifdef _WIN32
+	char *p = VirtualAlloc(NULL, count * page_size(), MEM_COMMIT,
+			       PAGE_READWRITE);
+
+	CHECK(p != NULL);
+#else
+	char *p = mmap(NULL, count * page_size(), PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(p != MAP_FAILED);
+#endif
+	return p;
+}
+
+void protect(char *page, enum page how)
+{
+#ifdef _WIN32
+	static const DWORD to[] = { PAGE_NOACCESS, PAGE_READONLY, PAGE_READWRITE };
+	DWORD old;
+
+	CHECK(VirtualProtect(page, page_size(), to[how], &old));
+#else
+	static const int to[] = { PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE };
+
+	EQ(mprotect(page, page_size(), to[how]), 0);
+#endif
+}
+
+void *no_access(void)
+{
+	char *p = pages(1);
+
+	protect(p, PAGE_NONE);
+	return p + 64;
+}
+
+/* Sockets */
+
+SOCKET udp(DWORD flags)
+{
+	SOCKET s = WSASocketW(AF_INET, SOCK_DGRAM, IPPROTO_UDP, NULL, 0, flags);
+
+	if (s == INVALID_SOCKET)
+		FAIL("no socket: %d", WSAGetLastError());
+	return s;
+}
+
+void bind_lo(SOCKET s, struct sockaddr_in *addr)
+{
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+
+	memset(&a, 0, sizeof(a));
+	a.sin_family = AF_INET;
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	EQ(bind(s, (struct sockaddr *)&a, sizeof(a)), 0);
+	EQ(getsockname(s, (struct sockaddr *)&a, &len), 0);
+	CHECK(a.sin_port != 0);
+	if (addr)
+		*addr = a;
+}
+
+static void pair_with(DWORD flags)
+{
+	R = udp(flags);
+	bind_lo(R, &RA);
+	S = udp(WSA_FLAG_OVERLAPPED);
+	bind_lo(S, &SA);
+}
+
+void pair(void)
+{
+	pair_with(WSA_FLAG_OVERLAPPED);
+}
+
+void pair_plain(void)
+{
+	pair_with(0);
+}
+
+static void send_to_r(SOCKET from, const struct sockaddr_in *to,
+		      const char *data, int n)
+{
+	int rc = (int)sendto(from, data, n, 0, (const struct sockaddr *)to,
+			     sizeof(*to));
+
+	if (rc != n)
+		FAIL("sendto of %d: %d, error %d", n, rc, WSAGetLastError());
+}
+
+void snd(int n)
+{
+	static char data[2048];
+	int i;
+
+	for (i = 0; i < n; i++)
+		data[i] = (char)('a' + i % 26);
+	send_to_r(S, &RA, data, n);
+}
+
+void snd_from(SOCKET from, const struct sockaddr_in *to, int n, char tag)
+{
+	char data[2048];
+
+	memset(data, tag, sizeof(data));
+	send_to_r(from, to, data, n);
+}
+
+void snd_tag(int n, char tag)
+{
+	snd_from(S, &RA, n, tag);
+}
+
+bool letters(const char *p, int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (p[i] != 'a' + i % 26)
+			return false;
+	return true;
+}
+
+bool filled(const void *p, int byte, size_t n)
+{
+	const unsigned char *c = p;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (c[i] != (unsigned char)byte)
+			return false;
+	return true;
+}
+
+struct sockaddr_in dead_port(void)
+{
+	struct sockaddr_in a;
+	SOCKET s = udp(0);
+
+	bind_lo(s, &a);
+	EQ(closesocket(s), 0);
+	return a;
+}
+
+void nonblocking(SOCKET s, bool on)
+{
+	u_long arg = on;
+
+	EQ(ioctlsocket(s, FIONBIO, &arg), 0);
+}
+
+bool have_ipv6(void)
+{
+	struct sockaddr_in6 a;
+	SOCKET s = WSASocketW(AF_INET6, SOCK_DGRAM, IPPROTO_UDP, NULL, 0, 0);
+	bool ok = false;
+
+	if (s != INVALID_SOCKET) {
+		memset(&a, 0, sizeof(a));
+		a.sin6_family = AF_INET6;
+		a.sin6_addr.s6_addr[15] = 1;
+		ok = !bind(s, (struct sockaddr *)&a, sizeof(a));
+		closesocket(s);
+	}
+	return ok;
+}
+
+void bind_lo6(SOCKET s, struct sockaddr_in6 *addr)
+{
+	socklen_t len = sizeof(*addr);
+
+	memset(addr, 0, sizeof(*addr));
+	addr->sin6_family = AF_INET6;
+	addr->sin6_addr.s6_addr[15] = 1;
+	EQ(bind(s, (struct sockaddr *)addr, sizeof(*addr)), 0);
+	EQ(getsockname(s, (struct sockaddr *)addr, &len), 0);
+}
+
+/* Operations */
+
+struct op *op_new(ULONG size)
+{
+	struct op *op = malloc(sizeof(*op));
+
+	CHECK(op != NULL);
+	CHECK(size <= sizeof(op->data));
+	memset(op, POISON_BYTE, sizeof(*op));
+	op->ov.Internal = 0;
+	op->ov.InternalHigh = POISON;
+	op->ov.Offset = op->ov.OffsetHigh = 0;
+	op->ov.hEvent = NULL;
+	op->buf.len = size;
+	op->buf.buf = op->data;
+	op->fromlen = sizeof(op->from);
+	op->bytes = op->got_bytes = op->got_flags = POISON;
+	op->flags = 0;
+	op->calls = 0;
+	op->error = op->transferred = op->routine_flags = POISON;
+	return op;
+}
+
+struct op *op_ev(ULONG size)
+{
+	struct op *op = op_new(size);
+
+	op->ov.hEvent = WSACreateEvent();
+	CHECK(op->ov.hEvent != WSA_INVALID_EVENT);
+	return op;
+}
+
+struct op *op_of(LPWSAOVERLAPPED ov)
+{
+	return (struct op *)ov;		/* its first member */
+}
+
+static int call(SOCKET s, struct op *op, LPWSAOVERLAPPED ov,
+		LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+	int err;
+
+	WSASetLastError((int)POISON);
+	op->rc = WSARecvFrom(s, &op->buf, 1, &op->bytes, &op->flags,
+			     (struct sockaddr *)&op->from, &op->fromlen, ov,
+			     routine);
+	err = WSAGetLastError();
+	if (!op->rc)
+		return 0;
+	EQ(op->rc, SOCKET_ERROR);
+	if (!err || (unsigned int)err == POISON)
+		FAIL("failed without an error code");
+	return err;
+}
+
+int post_on(SOCKET s, struct op *op)
+{
+	return call(s, op, &op->ov, NULL);
+}
+
+int post(struct op *op)
+{
+	return post_on(R, op);
+}
+
+int post_cr(struct op *op, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+	return call(R, op, &op->ov, routine);
+}
+
+int recv_now_on(SOCKET s, struct op *op)
+{
+	return call(s, op, NULL, NULL);
+}
+
+int recv_now(struct op *op)
+{
+	return recv_now_on(R, op);
+}
+
+DWORD wait_op(struct op *op)
+{
+	return WSAWaitForMultipleEvents(1, &op->ov.hEvent, TRUE, LIMIT, FALSE);
+}
+
+int got(struct op *op)
+{
+	op->got_bytes = op->got_flags = POISON;
+	WSASetLastError((int)POISON);
+	if (WSAGetOverlappedResult(R, &op->ov, &op->got_bytes, FALSE,
+				   &op->got_flags))
+		return 0;
+	return WSAGetLastError();
+}
+
+int done(struct op *op)
+{
+	EQ(wait_op(op), WSA_WAIT_EVENT_0);
+	return got(op);
+}
+
+bool is_set(HANDLE event)
+{
+	DWORD rc = WaitForSingleObject(event, 0);
+
+	if (rc != WAIT_OBJECT_0)
+		EQ(rc, WAIT_TIMEOUT);
+	return rc == WAIT_OBJECT_0;
+}
+
+bool stays_quiet(HANDLE event)
+{
+	DWORD rc = WaitForSingleObject(event, QUIET);
+
+	if (rc != WAIT_OBJECT_0)
+		EQ(rc, WAIT_TIMEOUT);
+	return rc == WAIT_TIMEOUT;
+}
+
+void still_works(void)
+{
+	struct op *op = op_ev(100);
+
+	EQ(post(op), WSA_IO_PENDING);
+	snd_tag(42, '!');
+	EQ(done(op), 0);
+	EQ(op->got_bytes, 42);
+	CHECK(filled(op->data, '!', 42));
+}
+
+/* One test, in a process of its own */
+
+#ifdef _WIN32
+/* No debugger and no window: the parent says how it ended. */
+static LONG WINAPI die_quietly(EXCEPTION_POINTERS *e)
+{
+	fflush(stdout);
+	TerminateProcess(GetCurrentProcess(), e->ExceptionRecord->ExceptionCode);
+	return EXCEPTION_EXECUTE_HANDLER;
+}
+#endif
+
+static int run_here(struct test *t, int nr)
+{
+	WSADATA wsa;
+
+	current = t->name;
+	current_nr = nr;
+	if (t->startup)
+		EQ(WSAStartup(MAKEWORD(2, 2), &wsa), 0);
+	t->run();
+	printf("ok %d - %s\n", nr, t->name);
+	fflush(stdout);
+	return EXIT_PASSED;
+}
+
+static int failed;
+
+static void said_nothing(struct test *t, int nr, const char *how, unsigned int code)
+{
+	printf("# %s %s (0x%x)\nnot ok %d - %s\n", t->name, how, code, nr, t->name);
+	failed++;
+}
+
+static void said(struct test *t, int nr, unsigned int status)
+{
+	if (status == EXIT_FAILED)
+		failed++;
+	else if (status != EXIT_PASSED)
+		said_nothing(t, nr, "died", status);
+}
+
+#ifdef _WIN32
+static void run_apart(const char *self, struct test *t, int nr, DWORD limit)
+{
+	char line[1024];
+	STARTUPINFOA si;
+	PROCESS_INFORMATION pi;
+	DWORD code = 0;
+
+	memset(&si, 0, sizeof(si));
+	si.cb = sizeof(si);
+	(void)self;
+	strcpy(line, "\"");
+	if (!GetModuleFileNameA(NULL, line + 1, 512))
+		abort();
+	snprintf(line + strlen(line), 256, "\" --one %d %s", nr, t->name);
+	fflush(stdout);
+	if (!CreateProcessA(NULL, line, NULL, NULL, TRUE, 0, NULL, NULL, &si, &pi)) {
+		said_nothing(t, nr, "could not be started", GetLastError());
+		return;
+	}
+	if (WaitForSingleObject(pi.hProcess, limit) == WAIT_TIMEOUT) {
+		TerminateProcess(pi.hProcess, 99);
+		WaitForSingleObject(pi.hProcess, INFINITE);
+		said_nothing(t, nr, "hung", limit);
+	} else {
+		GetExitCodeProcess(pi.hProcess, &code);
+		said(t, nr, code);
+	}
+	CloseHandle(pi.hProcess);
+	CloseHandle(pi.hThread);
+}
+#else
+static void run_apart(const char *self, struct test *t, int nr, DWORD limit)
+{
+	int status = 0;
+	pid_t pid;
+
+	(void)self;
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		/* Its default action, whatever else the process is doing */
+		alarm((limit + 999) / 1000);
+		exit(run_here(t, nr));
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		said_nothing(t, nr, "could not be started", 0);
+	else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+		said_nothing(t, nr, "hung", limit);
+	else
+		said(t, nr, WIFEXITED(status) ? WEXITSTATUS(status) : 0x10000U + status);
+}
+#endif
+
+/* PROGRAM [NAME-PART...]: all tests, or those whose name has one of the parts */
+int main(int argc, char **argv)
+{
+	int i, nr = 0, total = 0, slow = slow_factor();
+	struct test *t;
+
+#ifdef _WIN32
+	_setmode(_fileno(stdout), _O_BINARY);
+#endif
+	LIMIT = 3000 * slow;
+	QUIET = 100 * (slow < 4 ? slow : 4);
+	if (argc == 4 && !strcmp(argv[1], "--one")) {
+#ifdef _WIN32
+		SetUnhandledExceptionFilter(die_quietly);
+#endif
+		for (t = tests; t; t = t->next)
+			if (!strcmp(t->name, argv[3]))
+				return run_here(t, atoi(argv[2]));
+		return 98;
+	}
+	for (t = tests; t; t = t->next) {
+		bool wanted = argc < 2;
+
+		for (i = 1; i < argc; i++)
+			wanted |= !!strstr(t->name, argv[i]);
+		t->line = wanted;
+		total += wanted;
+	}
+	printf("1..%d\n", total);
+	for (t = tests; t; t = t->next)
+		if (t->line)
+			run_apart(argv[0], t, ++nr, 10000 * slow);
+	fflush(stdout);
+	return failed != 0;
+}
