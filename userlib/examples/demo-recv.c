@@ -35,7 +35,10 @@ static SOCKET sock;
 
 static void fail(const char *what)
 {
-	fprintf(stderr, "demo-recv: %s: error %d\n", what, WSAGetLastError());
+	int err = WSAGetLastError();
+
+	fprintf(stderr, "demo-recv: %s: error %d%s\n", what, err,
+		err == WSASYSNOTREADY ? " (is the odgram module loaded?)" : "");
 	exit(1);
 }
 
