@@ -4,7 +4,7 @@
 
 all: ## the module for the installed kernel, and the library
 	scripts/module
-	$(MAKE) -C userlib
+	$(MAKE) -s --no-print-directory -C userlib
 
 demo: ## a receiver and a sender in a VM; installs and builds what it needs
 	scripts/demo
@@ -15,11 +15,11 @@ test: ## all tests; installs and builds what they need
 check: ## what can be said without running: style, sparse, warnings
 	scripts/check
 
-bench: ## measure against recvfrom, epoll and io_uring
+bench: ## count instructions beside recvfrom, recvmmsg and epoll
 	scripts/bench
 
 install: ## the library, headers, tools and udev rule (DESTDIR, PREFIX)
-	$(MAKE) -C userlib install
+	$(MAKE) -s --no-print-directory -C userlib install
 
 clean: ## remove build/
 	rm -rf build
