@@ -10,6 +10,7 @@
 #include <net/sock.h>
 
 struct odg_op;
+struct odg_rq;
 
 /**
  * struct odg_binding - what hangs on a UDP socket that odgram serves
@@ -20,7 +21,8 @@ struct odg_op;
  * @passed: datagrams that went, or were at binding time, in the socket's queue
  * @lock: protects everything below
  * @fifo: posted ops, oldest first
- * @depth: how many
+ * @rq: the request queue, or NULL; a hint where read without the lock
+ * @depth: how many ops stand in @fifo
  * @dead: the socket is going away or was unbound: append nothing
  * @icmp_status: ICMP error no op has been told of yet, or 0
  * @drops_told: sk_drops as of the last completion
@@ -45,6 +47,7 @@ struct odg_binding {
 
 	spinlock_t lock;		/* of what follows, to @bytes */
 	struct list_head fifo;
+	struct odg_rq __rcu *rq;
 	u32 depth;
 	bool dead;
 	int icmp_status;
