@@ -4,6 +4,7 @@
 
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/odgram.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
@@ -34,6 +35,7 @@ struct odg_rq;
  * @truncated: datagrams delivered that did not fit
  * @icmp: ICMP errors that came
  * @bytes: payload delivered
+ * @cqe: the completion that is being made
  * @saved_data_ready: sk->sk_data_ready as we found it
  * @saved_destruct: sk->sk_destruct as we found it
  * @rcu: frees it
@@ -45,7 +47,7 @@ struct odg_binding {
 	bool discard;
 	atomic64_t passed;
 
-	spinlock_t lock;		/* of what follows, to @bytes */
+	spinlock_t lock;		/* of what follows, to @cqe */
 	struct list_head fifo;
 	struct odg_rq __rcu *rq;
 	u32 depth;
@@ -60,6 +62,7 @@ struct odg_binding {
 	u64 truncated;
 	u64 icmp;
 	u64 bytes;
+	struct odg_cqe_wide cqe;
 
 	void (*saved_data_ready)(struct sock *sk);
 	void (*saved_destruct)(struct sock *sk);

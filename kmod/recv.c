@@ -219,10 +219,10 @@ static void odg_write_segs(const struct odg_target *target,
 	u32 i;
 
 	for (i = 0; len; i++) {
-		u32 n = min(len, target->segs[i].len);
+		u32 n = min(len, target->rq->segs[i].len);
 
 		/* cannot fail: the datagram has len bytes at offset */
-		skb_copy_bits(skb, offset, target->segs[i].addr, n);
+		skb_copy_bits(skb, offset, target->rq->segs[i].addr, n);
 		offset += n;
 		len -= n;
 	}
@@ -232,18 +232,19 @@ static void odg_write_segs(const struct odg_target *target,
 static void odg_deliver(struct odg_binding *binding, struct odg_target *target,
 			struct sk_buff *skb, int offset)
 {
-	struct odg_cqe_wide cqe;
+	/* not on the stack: kernels that clear stacks would do so each time */
+	struct odg_cqe_wide *cqe = &binding->cqe;
 
-	odg_fill_cqe(&cqe, target->port, binding, skb, offset, target->room);
-	odg_count_delivery(binding, &cqe);
+	odg_fill_cqe(cqe, target->port, binding, skb, offset, target->room);
+	odg_count_delivery(binding, cqe);
 	if (target->op) {
-		odg_buf_write(&target->op->buf, skb, offset, cqe.cqe.len);
-		odg_op_complete(target->op, &cqe);
+		odg_buf_write(&target->op->buf, skb, offset, cqe->cqe.len);
+		odg_op_complete(target->op, cqe);
 	} else {
-		odg_write_segs(target, skb, offset, cqe.cqe.len);
+		odg_write_segs(target, skb, offset, cqe->cqe.len);
 		odg_rq_take(target);
-		cqe.cqe.user_data = target->user_data;
-		odg_port_submit(target->port, &cqe);
+		cqe->cqe.user_data = target->user_data;
+		odg_port_submit(target->port, cqe);
 	}
 }
 

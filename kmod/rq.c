@@ -92,8 +92,8 @@ static int odg_rq_read(struct odg_rq *rq, u32 posted,
 {
 	struct odg_rqe rqe;
 	int ret = 0;
+	u32 nr_segs = 0;
 
-	target->nr_segs = 0;
 	target->room = 0;
 	for (target->taken = 0; target->taken < posted;) {
 		void *addr;
@@ -108,14 +108,17 @@ static int odg_rq_read(struct odg_rq *rq, u32 posted,
 				       rqe.len);
 		if (!addr)
 			ret = -EFAULT;
-		target->segs[target->nr_segs].addr = addr;
-		target->segs[target->nr_segs].len = rqe.len;
-		target->room += rqe.len;
-		target->nr_segs++;
+		else if (rqe.len > INT_MAX - target->room)
+			ret = -EINVAL;
+		else
+			target->room += rqe.len;
+		rq->segs[nr_segs].addr = addr;
+		rq->segs[nr_segs].len = rqe.len;
+		nr_segs++;
 
 		if (!(rqe.flags & ODG_RQE_MORE))
-			return target->room > INT_MAX ? -EINVAL : ret;
-		if (target->nr_segs == ODG_MAX_RQ_SEGS)
+			return ret;
+		if (nr_segs == ODG_MAX_RQ_SEGS)
 			return -EINVAL;
 	}
 	return -EINVAL;

@@ -21,6 +21,7 @@ struct vm_area_struct;
  * @entries: number of entries, a power of two
  * @cons: next entry to take; binding->lock.  The shared copy only tells it.
  * @id: index in port->rqs
+ * @segs: memory of the receive at the head, as last read; binding->lock
  * @dead: link in port->dead_rqs once the socket is gone
  */
 struct odg_rq {
@@ -30,6 +31,10 @@ struct odg_rq {
 	u32 entries;
 	u32 cons;
 	u32 id;
+	struct {
+		void *addr;
+		u32 len;
+	} segs[ODG_MAX_RQ_SEGS];
 	struct llist_node dead;
 };
 
@@ -39,23 +44,16 @@ struct odg_rq {
  * @op: the posted op, or NULL if it is a receive of a ring
  * @rq: that ring, or NULL
  * @taken: entries it takes up there
- * @nr_segs: of @segs
  * @user_data: its name
  * @room: bytes of all its segments
- * @segs: its memory, for a receive of a ring
  */
 struct odg_target {
 	struct odg_port *port;
 	struct odg_op *op;
 	struct odg_rq *rq;
 	u32 taken;
-	u32 nr_segs;
 	u64 user_data;
 	u32 room;
-	struct {
-		void *addr;
-		u32 len;
-	} segs[ODG_MAX_RQ_SEGS];
 };
 
 int odg_rq_create(struct odg_port *port, struct odg_rq_create *arg);
