@@ -40,6 +40,7 @@
 #include "op.h"
 #include "port.h"
 #include "recv.h"
+#include "rq.h"
 #include "sockq.h"
 
 /* Not a UDP_ENCAP_* of the kernel; getsockopt(UDP_ENCAP) shows it. */
@@ -96,6 +97,7 @@ static void odg_binding_abort(struct odg_binding *binding)
 
 	spin_lock_bh(&binding->lock);
 	binding->dead = true;
+	odg_rq_socket_gone(binding);
 	while (!list_empty(&binding->fifo)) {
 		struct odg_op *op = list_first_entry(&binding->fifo,
 						     struct odg_op, node);
@@ -267,7 +269,7 @@ int odg_binding_detach_idle(struct odg_binding *binding, struct sock *sk)
 	}
 
 	spin_lock_bh(&binding->lock);
-	if (binding->depth)
+	if (binding->depth || rcu_access_pointer(binding->rq))
 		ret = -EBUSY;
 	else
 		binding->dead = true;
@@ -297,6 +299,15 @@ out:
 	return ret;
 }
 
+/* Ring entries before this one were posted before the op. */
+static u32 odg_rq_place(struct odg_binding *binding)
+{
+	struct odg_rq *rq = rcu_dereference_protected(binding->rq,
+						      lockdep_is_held(&binding->lock));
+
+	return rq ? odg_rq_position(rq) : 0;
+}
+
 /**
  * odg_binding_append - post an op
  * @binding: where
@@ -314,13 +325,17 @@ int odg_binding_append(struct odg_binding *binding, struct odg_op *op)
 	spin_lock_bh(&binding->lock);
 	if (binding->dead) {
 		ret = -EBADF;
-	} else if (!binding->depth && odg_something_waits(binding)) {
+	} else if (!odg_something_posted(binding) &&
+		   odg_something_waits(binding)) {
 		ret = -EAGAIN;
 	} else {
 		odg_port_posted(op->port);
+		op->rq_pos = odg_rq_place(binding);
 		list_add_tail(&op->node, &binding->fifo);
 		binding->depth++;
 		WRITE_ONCE(op->binding, binding);
+		/* behind entries of a ring that the kernel has not been told of */
+		odg_drain(binding);
 	}
 	spin_unlock_bh(&binding->lock);
 	return ret;

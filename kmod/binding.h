@@ -4,12 +4,14 @@
 
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/odgram.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <net/sock.h>
 
 struct odg_op;
+struct odg_rq;
 
 /**
  * struct odg_binding - what hangs on a UDP socket that odgram serves
@@ -20,7 +22,8 @@ struct odg_op;
  * @passed: datagrams that went, or were at binding time, in the socket's queue
  * @lock: protects everything below
  * @fifo: posted ops, oldest first
- * @depth: how many
+ * @rq: the request queue, or NULL; a hint where read without the lock
+ * @depth: how many ops stand in @fifo
  * @dead: the socket is going away or was unbound: append nothing
  * @icmp_status: ICMP error no op has been told of yet, or 0
  * @drops_told: sk_drops as of the last completion
@@ -32,6 +35,7 @@ struct odg_op;
  * @truncated: datagrams delivered that did not fit
  * @icmp: ICMP errors that came
  * @bytes: payload delivered
+ * @cqe: the completion that is being made
  * @saved_data_ready: sk->sk_data_ready as we found it
  * @saved_destruct: sk->sk_destruct as we found it
  * @rcu: frees it
@@ -43,8 +47,9 @@ struct odg_binding {
 	bool discard;
 	atomic64_t passed;
 
-	spinlock_t lock;		/* of what follows, to @bytes */
+	spinlock_t lock;		/* of what follows, to @cqe */
 	struct list_head fifo;
+	struct odg_rq __rcu *rq;
 	u32 depth;
 	bool dead;
 	int icmp_status;
@@ -57,6 +62,7 @@ struct odg_binding {
 	u64 truncated;
 	u64 icmp;
 	u64 bytes;
+	struct odg_cqe_wide cqe;
 
 	void (*saved_data_ready)(struct sock *sk);
 	void (*saved_destruct)(struct sock *sk);

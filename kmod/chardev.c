@@ -19,6 +19,9 @@
 #include "main.h"
 #include "port.h"
 #include "post.h"
+#include "recv.h"
+#include "region.h"
+#include "rq.h"
 #include "stats.h"
 
 /* The ABI: a change of any of these breaks programs. */
@@ -32,6 +35,11 @@ static_assert(sizeof(struct odg_cancel) == 24);
 static_assert(sizeof(struct odg_wait) == 16);
 static_assert(sizeof(struct odg_port_stats) == 64);
 static_assert(sizeof(struct odg_sock_stats) == 96);
+static_assert(sizeof(struct odg_region_add) == 32);
+static_assert(sizeof(struct odg_region_del) == 8);
+static_assert(sizeof(struct odg_rq_create) == 48);
+static_assert(sizeof(struct odg_rq_kick) == 8);
+static_assert(sizeof(struct odg_rqe) == 32);
 static_assert(sizeof(struct odg_cqe) == 64);
 static_assert(sizeof(struct odg_cqe_wide) == 128);
 static_assert(offsetof(struct odg_cqe, status) == 36);
@@ -46,6 +54,10 @@ union odg_arg {
 	struct odg_wait wait;
 	struct odg_port_stats port_stats;
 	struct odg_sock_stats sock_stats;
+	struct odg_region_add region_add;
+	struct odg_region_del region_del;
+	struct odg_rq_create rq_create;
+	struct odg_rq_kick rq_kick;
 };
 
 static int odg_ioctl_query(struct odg_port *port, union odg_arg *arg)
@@ -167,6 +179,37 @@ static int odg_ioctl_wait(struct odg_port *port, union odg_arg *arg)
 	return odg_port_wait(port, &arg->wait);
 }
 
+static int odg_ioctl_region_add(struct odg_port *port, union odg_arg *arg)
+{
+	return odg_region_add(port, &arg->region_add);
+}
+
+static int odg_ioctl_region_del(struct odg_port *port, union odg_arg *arg)
+{
+	return odg_region_del(port, &arg->region_del);
+}
+
+static int odg_ioctl_rq_create(struct odg_port *port, union odg_arg *arg)
+{
+	return odg_rq_create(port, &arg->rq_create);
+}
+
+static int odg_do_rq_kick(struct odg_binding *binding, struct sock *sk,
+			  union odg_arg *arg)
+{
+	if (!rcu_access_pointer(binding->rq))
+		return -ENOENT;
+	spin_lock_bh(&binding->lock);
+	odg_drain(binding);
+	spin_unlock_bh(&binding->lock);
+	return 0;
+}
+
+static int odg_ioctl_rq_kick(struct odg_port *port, union odg_arg *arg)
+{
+	return odg_with_binding(arg->rq_kick.fd, arg, odg_do_rq_kick);
+}
+
 /**
  * struct odg_ioctl - one call
  * @fn: who does it
@@ -202,6 +245,12 @@ static const struct odg_ioctl odg_ioctls[] = {
 		  true),
 	ODG_IOCTL(ODG_SOCK_STATS, odg_ioctl_sock_stats, sock_stats, bytes,
 		  true),
+	ODG_IOCTL(ODG_REGION_ADD, odg_ioctl_region_add, region_add, page_shift,
+		  true),
+	ODG_IOCTL(ODG_REGION_DEL, odg_ioctl_region_del, region_del, id, false),
+	ODG_IOCTL(ODG_RQ_CREATE, odg_ioctl_rq_create, rq_create, off_entries,
+		  true),
+	ODG_IOCTL(ODG_RQ_KICK, odg_ioctl_rq_kick, rq_kick, fd, false),
 };
 
 static long odg_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
@@ -264,8 +313,10 @@ static int odg_mmap(struct file *file, struct vm_area_struct *vma)
 	if (!odg_port_ready(port))
 		return -ENXIO;
 	/* a private copy would never show a completion */
-	if (vma->vm_pgoff != ODG_MMAP_CQ || !(vma->vm_flags & VM_SHARED))
+	if (!(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
+	if (vma->vm_pgoff != ODG_MMAP_CQ)
+		return odg_rq_mmap(port, vma);
 	return remap_vmalloc_range(vma, port->ring.shared, 0);
 }
 

@@ -24,6 +24,7 @@ struct odg_port;
  * @done: link in port->done, for the reaper
  * @next_free: link in port->free
  * @tid: who posted it, as that thread sees itself
+ * @rq_pos: the socket's request queue stood there when it was posted
  * @gen: counts the uses of this slot, so that a stale id finds nothing
  * @signal_late: the reaper has to signal @eventfd
  */
@@ -39,6 +40,7 @@ struct odg_op {
 		struct odg_op *next_free;
 	};
 	pid_t tid;
+	u32 rq_pos;
 	u32 gen;
 	bool signal_late;
 };

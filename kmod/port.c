@@ -6,14 +6,15 @@
  * release goes in phases:
  *
  *   1. the door is closed: no call can be running, the file is gone
- *   2. every posted op is taken out of its FIFO (under the binding's lock)
- *   3. synchronize_rcu(): whoever took an op out before us has finished with
- *      the port (completions run with bottom halves off)
+ *   2. every posted op is taken out of its FIFO, every request queue out of its
+ *      binding (under the binding's lock)
+ *   3. synchronize_rcu(): whoever took an op or an entry before us has finished
+ *      with the port (completions run with bottom halves off)
  *   4. the reap work is cancelled and the last ops are reaped
  *   5. the memory is freed
  *
- * Holders of a port: the file (1), posted ops (2), running completions (3), the
- * reap work (4).
+ * Holders of a port: the file (1), posted ops and request queues (2), running
+ * completions (3), the reap work (4).
  *
  * Locks: port->lock covers the ring, the free ops and the counters; it nests
  * inside binding->lock and has nothing inside.  port->create_lock makes the
@@ -33,6 +34,8 @@
 #include "compat.h"
 #include "main.h"
 #include "port.h"
+#include "region.h"
+#include "rq.h"
 
 /* A program that makes no calls gets its pages back this late. */
 #define ODG_REAP_DELAY (HZ / 10)
@@ -56,6 +59,8 @@ struct odg_port *odg_port_create(void)
 	spin_lock_init(&port->lock);
 	init_waitqueue_head(&port->wait);
 	init_llist_head(&port->done);
+	init_llist_head(&port->dead_rqs);
+	xa_init_flags(&port->rqs, XA_FLAGS_ALLOC);
 	INIT_DELAYED_WORK(&port->reap_work, odg_port_reap_work);
 	return port;
 }
@@ -65,9 +70,10 @@ void odg_port_release(struct odg_port *port)
 {
 	if (port->ready) {
 		odg_cancel_all(port);
-		synchronize_rcu();
+		odg_rq_port_gone(port);
 		cancel_delayed_work_sync(&port->reap_work);
 		odg_op_reap(port);
+		odg_region_del_all(port);
 		odg_uncharge_pages(port->user,
 				   odg_ring_bytes(port->ring.entries,
 						  port->cqe_size) >> PAGE_SHIFT);
@@ -222,12 +228,34 @@ struct odg_op *odg_port_find_op(struct odg_port *port, u64 id)
 	return slot < port->nr_ops ? &port->ops[slot] : NULL;
 }
 
+/*
+ * Room for the completion of a receive in a ring, which counts as posted with it.
+ * Bottom halves are off.
+ */
+bool odg_port_reserve(struct odg_port *port)
+{
+	bool reserved;
+
+	spin_lock(&port->lock);
+	reserved = odg_ring_reserve(&port->ring);
+	port->posted += reserved;
+	spin_unlock(&port->lock);
+	return reserved;
+}
+
+void odg_port_unreserve(struct odg_port *port)
+{
+	spin_lock(&port->lock);
+	odg_ring_unreserve(&port->ring);
+	port->posted--;
+	spin_unlock(&port->lock);
+}
+
 /* An op was accepted; called before its completion can come. */
 void odg_port_posted(struct odg_port *port)
 {
 	spin_lock_bh(&port->lock);
 	port->posted++;
-	port->outstanding++;
 	spin_unlock_bh(&port->lock);
 }
 
@@ -263,7 +291,6 @@ void odg_port_submit(struct odg_port *port, struct odg_cqe_wide *cqe)
 		entry->cqe = cqe->cqe;
 	}
 	odg_ring_submit(&port->ring);
-	port->outstanding--;
 	port->completed++;
 	spin_unlock(&port->lock);
 
@@ -343,7 +370,7 @@ void odg_port_get_stats(struct odg_port *port, struct odg_port_stats *stats)
 
 	spin_lock_bh(&port->lock);
 	stats->entries = port->ring.entries;
-	stats->outstanding = port->outstanding;
+	stats->outstanding = port->posted - port->completed;
 	stats->unread = odg_ring_unread(&port->ring);
 	stats->posted = port->posted;
 	stats->completed = port->completed;

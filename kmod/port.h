@@ -8,14 +8,17 @@
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include "op.h"
 #include "ring.h"
 
+struct odg_region;
+
 /**
  * struct odg_port - one open file of /dev/odgram
  * @user: who is charged for locked memory, NULL for one with CAP_IPC_LOCK
- * @create_lock: one ODG_CQ_CREATE at a time
+ * @create_lock: one ODG_CQ_CREATE, _RQ_CREATE or change of @regions at a time
  * @ready: the queue exists; release after everything it needs, acquire before
  * @cqe_size: bytes of one completion
  * @ops: the op table
@@ -23,19 +26,21 @@
  * @lock: protects @ring, @free and the counters up to @aborted
  * @ring: the completion queue
  * @free: unused ops
- * @outstanding: ops posted and not completed
- * @posted: ops accepted
- * @completed: ops completed
+ * @posted: receives accepted; those of a ring count when they are taken
+ * @completed: receives completed
  * @cancelled: of these, by a cancel
  * @aborted: of these, because their socket was closed
- * @pinned: pages pinned now
+ * @regions: registered memory by id; written under @create_lock, read under RCU
+ * @rqs: request queues by id; written under @create_lock
+ * @dead_rqs: those whose sockets are gone
+ * @pinned: pages of posted ops pinned now
  * @wait: woken at each completion
  * @done: finished ops for the reaper
  * @reap_work: reaps when no call does
  */
 struct odg_port {
 	struct user_struct *user;
-	struct mutex create_lock;	/* of the queue */
+	struct mutex create_lock;	/* see above */
 	bool ready;
 	u32 cqe_size;
 	struct odg_op *ops;
@@ -44,11 +49,14 @@ struct odg_port {
 	spinlock_t lock;		/* of what follows, to @aborted */
 	struct odg_ring ring;
 	struct odg_op *free;
-	u32 outstanding;
 	u64 posted;
 	u64 completed;
 	u64 cancelled;
 	u64 aborted;
+
+	struct odg_region __rcu *regions[ODG_MAX_REGIONS];
+	struct xarray rqs;
+	struct llist_head dead_rqs;
 
 	atomic_long_t pinned;
 	wait_queue_head_t wait;
@@ -78,6 +86,8 @@ struct odg_op *odg_port_find_op(struct odg_port *port, u64 id);
 u64 odg_port_op_id(struct odg_port *port, const struct odg_op *op);
 
 void odg_port_posted(struct odg_port *port);
+bool odg_port_reserve(struct odg_port *port);
+void odg_port_unreserve(struct odg_port *port);
 void odg_port_cancelled(struct odg_port *port);
 void odg_port_aborted(struct odg_port *port);
 void odg_port_submit(struct odg_port *port, struct odg_cqe_wide *cqe);

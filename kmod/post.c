@@ -226,7 +226,7 @@ static int odg_post_locked(struct odg_posting *p)
 
 	do {
 		ret = -EAGAIN;
-		if (!READ_ONCE(p->binding->depth))
+		if (!odg_something_posted(p->binding))
 			ret = odg_take_now(p);
 		if (ret != -EAGAIN || p->recv.flags & ODG_RECV_NOWAIT)
 			return ret;

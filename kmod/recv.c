@@ -25,11 +25,25 @@
 #include "op.h"
 #include "port.h"
 #include "recv.h"
+#include "rq.h"
 #include "sockq.h"
 
 /* encap_rcv: the datagram is ours, or goes on to the socket's queue. */
 #define ODG_CONSUMED	0
 #define ODG_PASS_ON	1
+
+/* Is there a receive for a datagram?  Without the lock only a hint. */
+bool odg_something_posted(struct odg_binding *binding)
+{
+	struct odg_rq *rq;
+	bool posted;
+
+	rcu_read_lock();
+	rq = rcu_dereference(binding->rq);
+	posted = READ_ONCE(binding->depth) || (rq && odg_rq_waiting(rq));
+	rcu_read_unlock();
+	return posted;
+}
 
 /* A post must look for these before it pends.  binding->lock is held. */
 bool odg_something_waits(struct odg_binding *binding)
@@ -169,38 +183,115 @@ void odg_drop_bad_csum(struct sock *sk, struct sk_buff *skb)
 	kfree_skb(skb);
 }
 
-/* Put the datagram into the oldest op.  binding->lock is held. */
-static void odg_deliver(struct odg_binding *binding, struct sk_buff *skb,
-			int offset)
+/* The oldest receive posted, in the FIFO or in the ring.  Lock held. */
+static bool odg_next_target(struct odg_binding *binding,
+			    struct odg_target *target)
 {
-	struct odg_op *op = list_first_entry(&binding->fifo, struct odg_op,
-					     node);
-	struct odg_cqe_wide cqe;
+	struct odg_rq *rq = rcu_dereference_protected(binding->rq,
+						      lockdep_is_held(&binding->lock));
+	struct odg_op *op = list_first_entry_or_null(&binding->fifo,
+						     struct odg_op, node);
 
-	odg_fill_cqe(&cqe, op->port, binding, skb, offset, op->buf.bytes);
-	odg_buf_write(&op->buf, skb, offset, cqe.cqe.len);
-	odg_count_delivery(binding, &cqe);
-	odg_op_complete(op, &cqe);
+	if (rq && (!op || (s32)(rq->cons - op->rq_pos) < 0) &&
+	    odg_rq_target(rq, target))
+		return true;
+	if (!op || (rq && (s32)(rq->cons - op->rq_pos) < 0 &&
+		    odg_rq_waiting(rq)))
+		return false;
+
+	target->op = op;
+	target->rq = NULL;
+	target->port = op->port;
+	target->room = op->buf.bytes;
+	return true;
 }
 
-/* Queue -> FIFO, as long as both have something.  binding->lock is held. */
-static void odg_drain(struct odg_binding *binding)
+/* No datagram came for it: what the target was promised goes back. */
+static void odg_put_target(struct odg_target *target)
+{
+	if (target->rq)
+		odg_port_unreserve(target->port);
+}
+
+static void odg_write_segs(const struct odg_target *target,
+			   const struct sk_buff *skb, int offset, u32 len)
+{
+	u32 i;
+
+	for (i = 0; len; i++) {
+		u32 n = min(len, target->rq->segs[i].len);
+
+		/* cannot fail: the datagram has len bytes at offset */
+		skb_copy_bits(skb, offset, target->rq->segs[i].addr, n);
+		offset += n;
+		len -= n;
+	}
+}
+
+/* Put the datagram into the target.  binding->lock is held. */
+static void odg_deliver(struct odg_binding *binding, struct odg_target *target,
+			struct sk_buff *skb, int offset)
+{
+	/* not on the stack: kernels that clear stacks would do so each time */
+	struct odg_cqe_wide *cqe = &binding->cqe;
+
+	odg_fill_cqe(cqe, target->port, binding, skb, offset, target->room);
+	odg_count_delivery(binding, cqe);
+	if (target->op) {
+		odg_buf_write(&target->op->buf, skb, offset, cqe->cqe.len);
+		odg_op_complete(target->op, cqe);
+	} else {
+		odg_write_segs(target, skb, offset, cqe->cqe.len);
+		odg_rq_take(target);
+		cqe->cqe.user_data = target->user_data;
+		odg_port_submit(target->port, cqe);
+	}
+}
+
+/* Queue -> receives, as long as both have something.  Lock held. */
+static void odg_drain_some(struct odg_binding *binding)
 {
 	struct sock *sk = binding->sk;
+	struct odg_target target;
 
-	while (binding->depth) {
+	while (!odg_sockq_empty(sk) && odg_next_target(binding, &target)) {
 		struct sk_buff *skb = odg_sockq_pop(sk);
 
-		if (!skb)
-			break;
-		if (udp_lib_checksum_complete(skb)) {
+		if (skb && udp_lib_checksum_complete(skb)) {
 			odg_drop_bad_csum(sk, skb);
+			skb = NULL;
+		}
+		if (!skb) {
+			odg_put_target(&target);
 			continue;
 		}
 		binding->from_queue++;
-		odg_deliver(binding, skb, 0);
+		odg_deliver(binding, &target, skb, 0);
 		consume_skb(skb);
 	}
+}
+
+/**
+ * odg_drain - give what waits in the socket's queue to what is posted
+ * @binding: its lock is held
+ *
+ * If datagrams remain, the program is asked to kick us when it posts in the ring,
+ * and what it posted before it could see that is looked for once more.
+ */
+void odg_drain(struct odg_binding *binding)
+{
+	struct odg_rq *rq = rcu_dereference_protected(binding->rq,
+						      lockdep_is_held(&binding->lock));
+
+	odg_drain_some(binding);
+	if (!rq)
+		return;
+	if (!odg_sockq_empty(binding->sk)) {
+		odg_rq_set_need_kick(rq, true);
+		odg_drain_some(binding);
+	}
+	if (odg_sockq_empty(binding->sk))
+		odg_rq_set_need_kick(rq, false);
 }
 
 /* sk_data_ready: a datagram that was passed on stands in the queue now. */
@@ -248,13 +339,14 @@ static int odg_filtered(struct odg_binding *binding, struct sk_buff *skb)
 int odg_encap_rcv(struct sock *sk, struct sk_buff *skb)
 {
 	struct odg_binding *binding = rcu_dereference_sk_user_data(sk);
+	struct odg_target target;
 	bool delivered = false;
 
 	if (!binding)
 		return ODG_PASS_ON;
 	if (READ_ONCE(binding->discard))
 		return odg_discard(binding, skb);
-	if (!READ_ONCE(binding->depth) || !odg_sockq_empty(sk))
+	if (!odg_something_posted(binding) || !odg_sockq_empty(sk))
 		goto pass_on;
 
 	/*
@@ -266,9 +358,9 @@ int odg_encap_rcv(struct sock *sk, struct sk_buff *skb)
 		return odg_filtered(binding, skb);
 
 	spin_lock(&binding->lock);
-	if (binding->depth && odg_sockq_empty(sk)) {
+	if (odg_sockq_empty(sk) && odg_next_target(binding, &target)) {
 		binding->direct++;
-		odg_deliver(binding, skb, sizeof(struct udphdr));
+		odg_deliver(binding, &target, skb, sizeof(struct udphdr));
 		delivered = true;
 	}
 	spin_unlock(&binding->lock);

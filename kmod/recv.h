@@ -11,7 +11,9 @@ struct odg_port;
 int odg_encap_rcv(struct sock *sk, struct sk_buff *skb);
 void odg_data_ready(struct sock *sk);
 
+bool odg_something_posted(struct odg_binding *binding);
 bool odg_something_waits(struct odg_binding *binding);
+void odg_drain(struct odg_binding *binding);
 int odg_waiting_error(struct odg_binding *binding);
 void odg_keep_error(struct odg_binding *binding, int status);
 void odg_fill_cqe(struct odg_cqe_wide *cqe, const struct odg_port *port,

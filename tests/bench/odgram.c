@@ -126,6 +126,68 @@ static void event_close(void)
 	port_close();
 }
 
+/* Posted and completed in shared memory alone: no system call. */
+static struct odg_rq_create rq;
+static char *ring;
+static __u32 rq_next;
+
+static void ring_open(int fd)
+{
+	struct odg_region_add region = {
+		.size = sizeof(region),
+		.addr = (uintptr_t)rx_buf,
+		.len = sizeof(rx_buf),
+	};
+
+	port_open(fd);
+	MUST(ioctl(port, ODG_REGION_ADD, &region));
+	rq = (struct odg_rq_create){
+		.size = sizeof(rq),
+		.fd = fd,
+		.entries = BURST,
+	};
+	MUST(ioctl(port, ODG_RQ_CREATE, &rq));
+	ring = mmap(NULL, rq.mmap_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		    port, rq.mmap_offset);
+	if (ring == MAP_FAILED)
+		MUST(-1);
+	rq_next = 0;
+	for (int i = 0; i < BURST; i++)
+		((struct odg_rqe *)(ring + rq.off_entries))[i].region = region.id;
+}
+
+static void ring_post(int fd)
+{
+	struct odg_rqe *rqes = (void *)(ring + rq.off_entries);
+
+	for (int i = 0; i < BURST; i++) {
+		struct odg_rqe *rqe = &rqes[rq_next++ & (rq.entries - 1)];
+
+		rqe->user_data = i;
+		rqe->offset = (size_t)i * MAX_PAYLOAD;
+		rqe->len = MAX_PAYLOAD;
+		/* each post is shown by itself, as a receiver reposting does */
+		__atomic_store_n((__u32 *)(ring + rq.off_prod), rq_next,
+				 __ATOMIC_RELEASE);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		if (__atomic_load_n((__u32 *)(ring + rq.off_flags),
+				    __ATOMIC_RELAXED) & ODG_RQ_NEED_KICK) {
+			struct odg_rq_kick kick = {
+				.size = sizeof(kick),
+				.fd = fd,
+			};
+
+			MUST(ioctl(port, ODG_RQ_KICK, &kick));
+		}
+	}
+}
+
+static void ring_close(void)
+{
+	munmap(ring, rq.mmap_size);
+	port_close();
+}
+
 /* Posted when the datagram is already there: done within the call. */
 static void waiting_open(int fd)
 {
@@ -183,6 +245,15 @@ const struct receiver odgram_receivers[] = {
 		.open = discard_open,
 		.dropped = discard_dropped,
 		.close = discard_close,
+	},
+	{
+		.name = "ring",
+		.label = "odgram, receive ring",
+		.needs_module = 1,
+		.open = ring_open,
+		.post = ring_post,
+		.drain = queue_drain,
+		.close = ring_close,
 	},
 	{
 		.name = "post64",

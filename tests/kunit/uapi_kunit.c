@@ -59,6 +59,28 @@ static const struct layout layouts[] = {
 	FIELD(odg_cancel, id, 16, 8),
 	FIELD(odg_wait, min, 4, 4),
 	FIELD(odg_wait, timeout_ns, 8, 8),
+	FIELD(odg_region_add, id, 4, 4),
+	FIELD(odg_region_add, addr, 8, 8),
+	FIELD(odg_region_add, len, 16, 8),
+	FIELD(odg_region_add, node, 24, 4),
+	FIELD(odg_region_add, page_shift, 28, 4),
+	FIELD(odg_region_del, id, 4, 4),
+	FIELD(odg_rq_create, fd, 4, 4),
+	FIELD(odg_rq_create, entries, 8, 4),
+	FIELD(odg_rq_create, flags, 12, 4),
+	FIELD(odg_rq_create, mmap_offset, 16, 8),
+	FIELD(odg_rq_create, mmap_size, 24, 8),
+	FIELD(odg_rq_create, off_prod, 32, 4),
+	FIELD(odg_rq_create, off_cons, 36, 4),
+	FIELD(odg_rq_create, off_flags, 40, 4),
+	FIELD(odg_rq_create, off_entries, 44, 4),
+	FIELD(odg_rq_kick, fd, 4, 4),
+	FIELD(odg_rqe, user_data, 0, 8),
+	FIELD(odg_rqe, offset, 8, 8),
+	FIELD(odg_rqe, len, 16, 4),
+	FIELD(odg_rqe, region, 20, 4),
+	FIELD(odg_rqe, flags, 24, 4),
+	FIELD(odg_rqe, __reserved, 28, 4),
 	FIELD(odg_cqe, user_data, 0, 8),
 	FIELD(odg_cqe, rx_ns, 8, 8),
 	FIELD(odg_cqe, hw_ns, 16, 8),
@@ -113,6 +135,10 @@ static void uapi_call_numbers_stay(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ODG_WAIT, 0xda06);
 	KUNIT_EXPECT_EQ(test, ODG_PORT_STATS, 0xda07);
 	KUNIT_EXPECT_EQ(test, ODG_SOCK_STATS, 0xda08);
+	KUNIT_EXPECT_EQ(test, ODG_REGION_ADD, 0xda09);
+	KUNIT_EXPECT_EQ(test, ODG_REGION_DEL, 0xda0a);
+	KUNIT_EXPECT_EQ(test, ODG_RQ_CREATE, 0xda0b);
+	KUNIT_EXPECT_EQ(test, ODG_RQ_KICK, 0xda0c);
 }
 
 static struct kunit_case uapi_cases[] = {

@@ -39,6 +39,10 @@
  *   ODG_WAIT          struct odg_wait        number of unread completions
  *   ODG_PORT_STATS    struct odg_port_stats  0
  *   ODG_SOCK_STATS    struct odg_sock_stats  0
+ *   ODG_REGION_ADD    struct odg_region_add  0
+ *   ODG_REGION_DEL    struct odg_region_del  0
+ *   ODG_RQ_CREATE     struct odg_rq_create   0
+ *   ODG_RQ_KICK       struct odg_rq_kick     0
  *
  * poll(2) on the port reports POLLIN while an unread completion exists.
  *
@@ -50,14 +54,17 @@
  *   EBUSY       the socket belongs to another encapsulation (or, ODG_UNBIND,
  *               has receives posted)
  *   E2BIG       the structure is larger than known and its tail is not zero
- *   EEXIST      the port has a completion queue already
+ *   EEXIST      the port has a completion queue already; or the socket has a
+ *               request queue already
  *   EFAULT      a pointer is bad, or a buffer is not writable
  *   EINVAL      a value is wrong: unknown flag, reserved field not zero, no or
  *               too many segments or ops, lengths that overflow, socket not
  *               bound to a local port, structure smaller than the first version
  *   EINTR       a signal ended the wait before anything was there
  *   ENOENT      ODG_CANCEL: no such op outstanding; ODG_UNBIND and
- *               ODG_SOCK_STATS: the socket is not bound to odgram
+ *               ODG_SOCK_STATS: the socket is not bound to odgram; ODG_RQ_KICK:
+ *               it has no request queue; ODG_REGION_DEL: no such region
+ *   ENOSPC      the port has as many regions or request queues as it can
  *   ENOMEM      no memory, or pinning would exceed RLIMIT_MEMLOCK
  *   ENOTSOCK    the descriptor is not a socket
  *   ENOTTY      no such call
@@ -85,11 +92,18 @@
 #define ODG_WAIT		_IO(ODG_IOC_TYPE, 0x06)
 #define ODG_PORT_STATS		_IO(ODG_IOC_TYPE, 0x07)
 #define ODG_SOCK_STATS		_IO(ODG_IOC_TYPE, 0x08)
+#define ODG_REGION_ADD		_IO(ODG_IOC_TYPE, 0x09)
+#define ODG_REGION_DEL		_IO(ODG_IOC_TYPE, 0x0A)
+#define ODG_RQ_CREATE		_IO(ODG_IOC_TYPE, 0x0B)
+#define ODG_RQ_KICK		_IO(ODG_IOC_TYPE, 0x0C)
 
 /* Limits.  ODG_QUERY reports them, too: ask rather than compile them in. */
 #define ODG_MAX_SEGS		1024	/* segments of one op */
 #define ODG_MAX_POSTS		1024	/* ops of one ODG_POST */
 #define ODG_MAX_CQ_ENTRIES	(1U << 18)
+#define ODG_MAX_RQ_ENTRIES	(1U << 17)
+#define ODG_MAX_REGIONS		256	/* of one port */
+#define ODG_MAX_RQ_SEGS		16	/* segments of one receive in a ring */
 
 /* Offset of the completion queue in mmap(2) of the port. */
 #define ODG_MMAP_CQ		0ULL
@@ -361,6 +375,132 @@ struct odg_cqe_wide {
  * keeps its own copy of both and believes a cons only if it lies between the
  * last one and prod: a program that scribbles here loses its own completions
  * and nothing else (odg_port_stats.bad_cons counts).
+ */
+
+/**
+ * struct odg_region_add - register memory, to receive into without pinning again
+ * @size: sizeof(struct odg_region_add)
+ * @id: out: names the region in ring entries of this port
+ * @addr: user address, any alignment
+ * @len: bytes, 1 .. 2^31 - 1
+ * @node: out: NUMA node of all its pages, or -1 if they are on several
+ * @page_shift: out: log2 of the smallest page that backs it, 12 for 4 KiB
+ *
+ * The pages are pinned once and charged to RLIMIT_MEMLOCK until ODG_REGION_DEL or
+ * the close of the port.  They stay what they were even if the program unmaps
+ * them.
+ */
+struct odg_region_add {
+	__u32 size;
+	__u32 id;
+	__aligned_u64 addr;
+	__aligned_u64 len;
+	__s32 node;
+	__u32 page_shift;
+};
+
+/**
+ * struct odg_region_del - give a region back
+ * @size: sizeof(struct odg_region_del)
+ * @id: from ODG_REGION_ADD
+ *
+ * When the call returns the kernel does not touch the memory any more.  Ring
+ * entries that still name it complete with -EFAULT when their turn comes.
+ */
+struct odg_region_del {
+	__u32 size;
+	__u32 id;
+};
+
+/**
+ * struct odg_rq_create - create the request queue of a socket
+ * @size: sizeof(struct odg_rq_create)
+ * @fd: the socket; it has to have a local port.  One request queue a socket.
+ * @entries: in: least number of entries, 1 .. ODG_MAX_RQ_ENTRIES; out: the
+ *	number got, the next power of two
+ * @flags: 0
+ * @mmap_offset: out: where to map it
+ * @mmap_size: out: bytes to map; charged to RLIMIT_MEMLOCK
+ * @off_prod: out: offset of the producer index in the mapping
+ * @off_cons: out: offset of the consumer index in the mapping
+ * @off_flags: out: offset of the flags, ODG_RQ_*, in the mapping
+ * @off_entries: out: offset of the first struct odg_rqe in the mapping
+ *
+ * It ends with the socket or the port.
+ */
+struct odg_rq_create {
+	__u32 size;
+	__s32 fd;
+	__u32 entries;
+	__u32 flags;
+	__aligned_u64 mmap_offset;
+	__aligned_u64 mmap_size;
+	__u32 off_prod;
+	__u32 off_cons;
+	__u32 off_flags;
+	__u32 off_entries;
+};
+
+/**
+ * struct odg_rq_kick - look at the socket's own queue for the request queue
+ * @size: sizeof(struct odg_rq_kick)
+ * @fd: the socket
+ */
+struct odg_rq_kick {
+	__u32 size;
+	__s32 fd;
+};
+
+/* odg_rqe.flags */
+#define ODG_RQE_MORE		(1U << 0)	/* the next entry continues this receive */
+
+/**
+ * struct odg_rqe - one segment of a receive posted in a ring
+ * @user_data: returned in the completion; that of the first segment counts
+ * @offset: where in the region, bytes
+ * @len: bytes, 0 allowed
+ * @region: id of a region of this port
+ * @flags: ODG_RQE_*
+ * @__reserved: 0
+ */
+struct odg_rqe {
+	__aligned_u64 user_data;
+	__aligned_u64 offset;
+	__u32 len;
+	__u32 region;
+	__u32 flags;
+	__u32 __reserved;
+};
+
+/* flags of the mapping */
+#define ODG_RQ_NEED_KICK	(1U << 0)	/* datagrams wait in the socket's queue */
+
+/*
+ * A request queue, mapped at odg_rq_create.mmap_offset
+ * ----------------------------------------------------
+ * Posting a receive is a store; the softirq takes entries as datagrams come.
+ *
+ *   program (producer)                   kernel (consumer)
+ *   WRITE    entries from prod on        PEEK   load_acquire(prod)      (F)
+ *   SUBMIT   store_release(prod) (E)     TAKE   entries [cons, prod)
+ *   full memory barrier (G)              store_release(cons)
+ *   flags & NEED_KICK ? ODG_RQ_KICK      queue not empty: set NEED_KICK,
+ *                                        full memory barrier (H), PEEK again
+ *
+ * (E) pairs with (F): an entry is whole before it is taken.  (G) pairs with (H):
+ * either the program sees the flag or the kernel sees the entry, so no datagram is
+ * left in the socket's queue while a receive is posted.
+ *
+ * prod is written by the program only, cons and flags by the kernel only, which
+ * keeps its own copy of cons and copies each entry before it looks at it.  A prod
+ * more than the number of entries ahead is not believed, an entry that names no
+ * memory of the port completes with -EFAULT, one with an unknown flag or an
+ * unfinished chain with -EINVAL.
+ *
+ * Receives of a ring and those of ODG_POST share the socket's order: each completes
+ * before what was posted later, in either way.  A ring receive needs a free entry
+ * in the completion queue only when its datagram comes; without one the datagram
+ * waits in the socket's queue.
  */
 
 /**

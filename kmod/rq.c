@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A request queue: receives a program posts by storing them in shared memory.
+ *
+ * Its protocol and barriers stand in the uapi header; (F) and (H) are here.  The
+ * kernel's index and every take are under binding->lock, like the FIFO whose place
+ * in the order it shares.  An entry is copied once and judged by the copy.
+ *
+ * Lifetime: from ODG_RQ_CREATE to the end of the socket or of the port.  The socket
+ * takes it out of the binding and hands it to port->dead_rqs; the memory goes with
+ * the next ODG_RQ_CREATE or with the port, in process context and after a grace
+ * period.  The program's mapping holds the pages themselves.
+ */
+#include <linux/mm.h>
+#include <linux/net.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+#include <net/inet_sock.h>
+
+#include "binding.h"
+#include "op.h"
+#include "port.h"
+#include "post.h"
+#include "region.h"
+#include "rq.h"
+
+/* Bad entries that one datagram may meet before it goes to the queue instead. */
+#define ODG_BAD_ENTRIES_AT_ONCE 64
+
+/**
+ * struct odg_rq_shared - what is mapped
+ * @prod: written by the program only, and therefore never trusted
+ * @prod_pad: two cache lines for it
+ * @cons: written by the kernel only, never read back
+ * @flags: written by the kernel only, never read back
+ * @cons_pad: two cache lines for both
+ * @rqes: written by the program only
+ */
+struct odg_rq_shared {
+	u32 prod;
+	u8 prod_pad[124];
+	u32 cons;
+	u32 flags;
+	u8 cons_pad[120];
+	struct odg_rqe rqes[];
+};
+
+static size_t odg_rq_bytes(u32 entries)
+{
+	return PAGE_ALIGN(struct_size_t(struct odg_rq_shared, rqes, entries));
+}
+
+/* The program's index; as far as we believe it, that is. */
+u32 odg_rq_position(struct odg_rq *rq)
+{
+	/* (F) pairs with the program's store-release of prod (E) */
+	u32 prod = smp_load_acquire(&rq->shared->prod);
+
+	return prod - rq->cons <= rq->entries ? prod : rq->cons;
+}
+
+/* Is a receive posted?  Without the lock only a hint. */
+bool odg_rq_waiting(struct odg_rq *rq)
+{
+	return READ_ONCE(rq->shared->prod) != READ_ONCE(rq->cons);
+}
+
+void odg_rq_set_need_kick(struct odg_rq *rq, bool need)
+{
+	WRITE_ONCE(rq->shared->flags, need ? ODG_RQ_NEED_KICK : 0);
+	/* (H) pairs with the program's barrier between prod and flags (G) */
+	if (need)
+		smp_mb();
+}
+
+static void odg_rq_copy_entry(struct odg_rq *rq, u32 index,
+			      struct odg_rqe *copy)
+{
+	const struct odg_rqe *rqe = &rq->shared->rqes[index & (rq->entries - 1)];
+
+	copy->user_data = READ_ONCE(rqe->user_data);
+	copy->offset = READ_ONCE(rqe->offset);
+	copy->len = READ_ONCE(rqe->len);
+	copy->region = READ_ONCE(rqe->region);
+	copy->flags = READ_ONCE(rqe->flags);
+	copy->__reserved = READ_ONCE(rqe->__reserved);
+}
+
+/* Read the receive at the head.  0, or why it cannot be used. */
+static int odg_rq_read(struct odg_rq *rq, u32 posted,
+		       struct odg_target *target)
+{
+	struct odg_rqe rqe;
+	int ret = 0;
+	u32 nr_segs = 0;
+
+	target->room = 0;
+	for (target->taken = 0; target->taken < posted;) {
+		void *addr;
+
+		odg_rq_copy_entry(rq, rq->cons + target->taken, &rqe);
+		if (!target->taken++)
+			target->user_data = rqe.user_data;
+		if (rqe.flags & ~ODG_RQE_MORE || rqe.__reserved)
+			return -EINVAL;
+
+		addr = odg_region_addr(rq->port, rqe.region, rqe.offset,
+				       rqe.len);
+		if (!addr)
+			ret = -EFAULT;
+		else if (rqe.len > INT_MAX - target->room)
+			ret = -EINVAL;
+		else
+			target->room += rqe.len;
+		rq->segs[nr_segs].addr = addr;
+		rq->segs[nr_segs].len = rqe.len;
+		nr_segs++;
+
+		if (!(rqe.flags & ODG_RQE_MORE))
+			return ret;
+		if (nr_segs == ODG_MAX_RQ_SEGS)
+			return -EINVAL;
+	}
+	return -EINVAL;
+}
+
+/* The receive at the head is the datagram's, or has failed: move on. */
+void odg_rq_take(struct odg_target *target)
+{
+	struct odg_rq *rq = target->rq;
+
+	WRITE_ONCE(rq->cons, rq->cons + target->taken);
+	/* the program may reuse the entries: we have read them */
+	smp_store_release(&rq->shared->cons, rq->cons);
+}
+
+static void odg_rq_fail(struct odg_target *target, int status)
+{
+	struct odg_cqe_wide cqe = {
+		.cqe.user_data = target->user_data,
+		.cqe.status = status,
+	};
+
+	odg_rq_take(target);
+	odg_port_submit(target->rq->port, &cqe);
+}
+
+/**
+ * odg_rq_target - the oldest receive posted in the ring
+ * @rq: the ring; the lock of its binding is held
+ * @target: filled
+ *
+ * Return: true if there is one, and with it a promise of room for its completion:
+ * go on with odg_rq_take() and odg_port_submit(), or with odg_port_unreserve().
+ */
+bool odg_rq_target(struct odg_rq *rq, struct odg_target *target)
+{
+	int tries;
+
+	target->op = NULL;
+	target->rq = rq;
+	target->port = rq->port;
+
+	/* bounded: another CPU might post bad entries as fast as we take them */
+	for (tries = 0; tries < ODG_BAD_ENTRIES_AT_ONCE; tries++) {
+		u32 posted = odg_rq_position(rq) - rq->cons;
+		int ret;
+
+		if (!posted || !odg_port_reserve(rq->port))
+			return false;
+		ret = odg_rq_read(rq, posted, target);
+		if (!ret)
+			return true;
+		odg_rq_fail(target, ret);
+	}
+	return false;
+}
+
+static void odg_rq_free(struct odg_rq *rq)
+{
+	odg_uncharge_pages(rq->port->user,
+			   odg_rq_bytes(rq->entries) >> PAGE_SHIFT);
+	vfree(rq->shared);
+	kfree(rq);
+}
+
+/* Forget the queues whose sockets are gone. */
+static void odg_rq_reap(struct odg_port *port)
+{
+	struct llist_node *list = llist_del_all(&port->dead_rqs);
+	struct odg_rq *rq, *next;
+
+	if (!list)
+		return;
+	synchronize_rcu();
+	llist_for_each_entry_safe(rq, next, list, dead) {
+		xa_erase(&port->rqs, rq->id);
+		odg_rq_free(rq);
+	}
+}
+
+static int odg_rq_install(struct odg_port *port, struct odg_rq *rq,
+			  struct odg_binding *binding)
+{
+	int ret;
+
+	/* reserved, not stored: nobody can map what is not there yet */
+	ret = xa_alloc(&port->rqs, &rq->id, NULL, xa_limit_31b, GFP_KERNEL);
+	if (ret)
+		return ret == -EBUSY ? -ENOSPC : ret;
+
+	spin_lock_bh(&binding->lock);
+	if (binding->dead) {
+		ret = -EBADF;
+	} else if (binding->rq) {
+		ret = -EEXIST;
+	} else {
+		rq->binding = binding;
+		rcu_assign_pointer(binding->rq, rq);
+	}
+	spin_unlock_bh(&binding->lock);
+	if (ret)
+		xa_erase(&port->rqs, rq->id);
+	else
+		xa_store(&port->rqs, rq->id, rq, GFP_KERNEL);
+	return ret;
+}
+
+static int odg_rq_create_for(struct odg_port *port, struct odg_rq_create *arg,
+			     struct odg_binding *binding)
+{
+	u32 entries = roundup_pow_of_two(arg->entries);
+	unsigned long pages = odg_rq_bytes(entries) >> PAGE_SHIFT;
+	struct odg_rq *rq;
+	int ret;
+
+	odg_rq_reap(port);
+
+	ret = odg_charge_pages(port->user, pages);
+	if (ret)
+		return ret;
+	rq = kzalloc(sizeof(*rq), GFP_KERNEL_ACCOUNT);
+	if (!rq) {
+		odg_uncharge_pages(port->user, pages);
+		return -ENOMEM;
+	}
+	rq->port = port;
+	rq->entries = entries;
+	rq->shared = vmalloc_user(odg_rq_bytes(entries));
+	ret = rq->shared ? odg_rq_install(port, rq, binding) : -ENOMEM;
+	if (ret) {
+		odg_rq_free(rq);
+		return ret;
+	}
+
+	arg->entries = entries;
+	arg->mmap_offset = ((u64)rq->id + 1) << 32;
+	arg->mmap_size = (u64)pages << PAGE_SHIFT;
+	arg->off_prod = offsetof(struct odg_rq_shared, prod);
+	arg->off_cons = offsetof(struct odg_rq_shared, cons);
+	arg->off_flags = offsetof(struct odg_rq_shared, flags);
+	arg->off_entries = offsetof(struct odg_rq_shared, rqes);
+	return 0;
+}
+
+int odg_rq_create(struct odg_port *port, struct odg_rq_create *arg)
+{
+	struct odg_binding *binding;
+	struct socket *sock;
+	int ret;
+
+	if (arg->flags || !arg->entries || arg->entries > ODG_MAX_RQ_ENTRIES)
+		return -EINVAL;
+	if (!odg_port_ready(port))
+		return -ENXIO;
+
+	sock = sockfd_lookup(arg->fd, &ret);
+	if (!sock)
+		return ret;
+	ret = odg_check_udp(sock);
+	if (ret)
+		goto out;
+	ret = -EINVAL;
+	if (!READ_ONCE(inet_sk(sock->sk)->inet_num))
+		goto out;
+
+	binding = odg_binding_attach(sock->sk);
+	ret = PTR_ERR_OR_ZERO(binding);
+	if (ret)
+		goto out;
+	mutex_lock(&port->create_lock);
+	ret = odg_rq_create_for(port, arg, binding);
+	mutex_unlock(&port->create_lock);
+	odg_binding_put(binding);
+out:
+	sockfd_put(sock);
+	return ret;
+}
+
+int odg_rq_mmap(struct odg_port *port, struct vm_area_struct *vma)
+{
+	unsigned long id = (vma->vm_pgoff >> (32 - PAGE_SHIFT)) - 1;
+	struct odg_rq *rq;
+	int ret = -EINVAL;
+
+	if (vma->vm_pgoff & ((1UL << (32 - PAGE_SHIFT)) - 1))
+		return -EINVAL;
+
+	/* the lock keeps it from being reaped */
+	mutex_lock(&port->create_lock);
+	rq = xa_load(&port->rqs, id);
+	if (rq)
+		ret = remap_vmalloc_range(vma, rq->shared, 0);
+	mutex_unlock(&port->create_lock);
+	return ret;
+}
+
+/* The port is going: no datagram may find its queues any more. */
+void odg_rq_port_gone(struct odg_port *port)
+{
+	struct odg_binding *binding;
+	struct odg_rq *rq;
+	unsigned long id;
+
+	xa_for_each(&port->rqs, id, rq) {
+		rcu_read_lock();
+		binding = READ_ONCE(rq->binding);
+		if (binding) {
+			spin_lock_bh(&binding->lock);
+			if (rq->binding) {
+				WRITE_ONCE(rq->binding, NULL);
+				RCU_INIT_POINTER(binding->rq, NULL);
+			}
+			spin_unlock_bh(&binding->lock);
+		}
+		rcu_read_unlock();
+	}
+	synchronize_rcu();
+	xa_for_each(&port->rqs, id, rq)
+		odg_rq_free(rq);
+	xa_destroy(&port->rqs);
+}
+
+/* The socket is going: what the ring still holds is aborted.  Lock held. */
+void odg_rq_socket_gone(struct odg_binding *binding)
+{
+	struct odg_rq *rq = rcu_dereference_protected(binding->rq,
+						      lockdep_is_held(&binding->lock));
+	struct odg_port *port;
+	u32 left;
+
+	if (!rq)
+		return;
+
+	port = rq->port;
+	left = odg_rq_position(rq) - rq->cons;
+	while (left) {
+		struct odg_target target = { .rq = rq };
+
+		if (!odg_port_reserve(port))
+			break;
+		odg_rq_read(rq, left, &target);
+		odg_rq_fail(&target, -ECANCELED);
+		odg_port_aborted(port);
+		left -= target.taken;
+	}
+	RCU_INIT_POINTER(binding->rq, NULL);
+	WRITE_ONCE(rq->binding, NULL);
+	llist_add(&rq->dead, &port->dead_rqs);
+}

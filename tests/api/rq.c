@@ -1,0 +1,605 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Receive rings and registered memory: posting by a store, the same order, the
+ * same contract, and a program that scribbles.
+ */
+#include "helpers.h"
+
+#include <pthread.h>
+
+#define REGION_LEN	(64 * 1024UL)
+
+struct ring {
+	uint8_t *map;
+	size_t map_size;
+	uint32_t entries, next;
+	uint32_t *prod, *cons, *flags;
+	struct odg_rqe *rqes;
+};
+
+struct rq_fix {
+	struct fix *f;
+	struct ring r;
+	uint8_t *mem;		/* the region */
+	uint32_t region;
+};
+
+static struct odg_region_add region_add(const struct port *p, void *mem,
+					size_t len, int expected)
+{
+	struct odg_region_add a = {
+		.size = sizeof(a), .addr = (uintptr_t)mem, .len = len,
+		.id = POISON32, .node = 1234, .page_shift = 99,
+	};
+
+	want(odg(p->fd, ODG_REGION_ADD, &a), expected);
+	return a;
+}
+
+static int region_del(const struct port *p, uint32_t id)
+{
+	struct odg_region_del d = { .size = sizeof(d), .id = id };
+
+	return odg(p->fd, ODG_REGION_DEL, &d);
+}
+
+static int kick(const struct port *p, int sock)
+{
+	struct odg_rq_kick k = { .size = sizeof(k), .fd = sock };
+
+	return odg(p->fd, ODG_RQ_KICK, &k);
+}
+
+static void ring_open(struct ring *r, const struct port *p, int sock,
+		      uint32_t entries)
+{
+	struct odg_rq_create c = {
+		.size = sizeof(c), .fd = sock, .entries = entries,
+		.mmap_offset = POISON64, .mmap_size = POISON64,
+	};
+
+	want(odg(p->fd, ODG_RQ_CREATE, &c), 0);
+	r->entries = c.entries;
+	r->next = 0;
+	r->map_size = c.mmap_size;
+	r->map = mmap(NULL, c.mmap_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		      p->fd, (off_t)c.mmap_offset);
+	want_true(r->map != MAP_FAILED);
+	r->prod = (uint32_t *)(r->map + c.off_prod);
+	r->cons = (uint32_t *)(r->map + c.off_cons);
+	r->flags = (uint32_t *)(r->map + c.off_flags);
+	r->rqes = (struct odg_rqe *)(r->map + c.off_entries);
+}
+
+/* WRITE one entry; ring_submit() shows it. */
+static struct odg_rqe *ring_write(struct ring *r, uint64_t user_data,
+				  uint32_t region, uint64_t offset, uint32_t len)
+{
+	struct odg_rqe *e = &r->rqes[r->next++ & (r->entries - 1)];
+
+	*e = (struct odg_rqe){
+		.user_data = user_data, .region = region,
+		.offset = offset, .len = len,
+	};
+	return e;
+}
+
+static bool ring_submit(struct ring *r)
+{
+	__atomic_store_n(r->prod, r->next, __ATOMIC_RELEASE);	/* (E) */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);		/* (G) */
+	return __atomic_load_n(r->flags, __ATOMIC_RELAXED) & ODG_RQ_NEED_KICK;
+}
+
+static void setup_ring(struct rq_fix *q, struct fix *f, uint32_t entries)
+{
+	q->f = f;
+	q->mem = mmap(NULL, REGION_LEN, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	want_true(q->mem != MAP_FAILED);
+	memset(q->mem, POISON, REGION_LEN);
+	q->region = region_add(&f->p, q->mem, REGION_LEN, 0).id;
+	ring_open(&q->r, &f->p, f->rx, entries);
+}
+
+static void drop_ring(struct rq_fix *q)
+{
+	munmap(q->r.map, q->r.map_size);
+	munmap(q->mem, REGION_LEN);
+}
+
+static const struct odg_cqe *reap_ring(struct rq_fix *q, uint64_t user_data,
+				       int status, uint32_t len)
+{
+	const struct odg_cqe *c = reap(&q->f->p);
+
+	want(c->user_data, user_data);
+	want(c->status, status);
+	want(c->len, len);
+	return c;
+}
+
+static void ring_receive_lands_where_it_was_posted(void **state)
+{
+	struct rq_fix q;
+	const struct odg_cqe *c;
+
+	setup_ring(&q, *state, 8);
+	for (uint32_t i = 0; i < 4; i++)
+		ring_write(&q.r, 100 + i, q.region, 1000 * i + 1, 100);
+	want_true(!ring_submit(&q.r));
+	for (int i = 0; i < 4; i++) {
+		char text[] = "datagram 0";
+
+		text[9] = (char)('0' + i);
+		send_str(q.f->tx, q.f->rx, text);
+		c = reap_ring(&q, 100 + (uint64_t)i, 0, 10);
+		want(c->full_len, 10);
+		want(c->port, port_of(q.f->tx));
+		want(memcmp(q.mem + 1000 * i + 1, text, 10), 0);
+		want_true(is_poison(q.mem + 1000 * i + 11, 90));
+		want(__atomic_load_n(q.r.cons, __ATOMIC_ACQUIRE), i + 1);
+	}
+	want_true(is_poison(q.mem, 1));
+	want(sock_stats(&q.f->p, q.f->rx).direct, 4);
+	want_stats_sum(&q.f->p, q.f->rx);
+	drop_ring(&q);
+}
+
+static void ring_truncates_with_10040s_errno(void **state)
+{
+	struct rq_fix q;
+
+	setup_ring(&q, *state, 8);
+	ring_write(&q.r, 1, q.region, 0, 4);
+	ring_write(&q.r, 2, q.region, 8, 0);
+	ring_submit(&q.r);
+	send_str(q.f->tx, q.f->rx, "abcdef");
+	send_str(q.f->tx, q.f->rx, "xyz");
+	want(reap_ring(&q, 1, -EMSGSIZE, 4)->full_len, 6);
+	want(reap_ring(&q, 2, -EMSGSIZE, 0)->full_len, 3);
+	want(memcmp(q.mem, "abcd", 4), 0);
+	want_true(is_poison(q.mem + 4, 100));
+	drop_ring(&q);
+}
+
+static void a51_ring_scatters_without_holes(void **state)
+{
+	struct rq_fix q;
+
+	setup_ring(&q, *state, 8);
+	ring_write(&q.r, 7, q.region, 4094, 4)->flags = ODG_RQE_MORE;
+	ring_write(&q.r, 8, q.region, 0, 0)->flags = ODG_RQE_MORE;
+	ring_write(&q.r, 9, q.region, 100, 50);
+	ring_submit(&q.r);
+	send_str(q.f->tx, q.f->rx, "0123456789");
+	reap_ring(&q, 7, 0, 10);
+	want(memcmp(q.mem + 4094, "0123", 4), 0);
+	want(memcmp(q.mem + 100, "456789", 6), 0);
+	want_true(is_poison(q.mem + 4098, 100));
+	want(__atomic_load_n(q.r.cons, __ATOMIC_ACQUIRE), 3);
+	drop_ring(&q);
+}
+
+/* G9: no system call is needed unless datagrams wait, and then a kick is. */
+static void need_kick_only_while_datagrams_wait(void **state)
+{
+	struct rq_fix q;
+
+	setup_ring(&q, *state, 8);
+	want(*q.r.flags, 0);
+	send_queued(q.f->tx, q.f->rx, "one", 3);
+	send_queued(q.f->tx, q.f->rx, "two", 3);
+	want(*q.r.flags, ODG_RQ_NEED_KICK);
+	ring_write(&q.r, 1, q.region, 0, 100);
+	want_true(ring_submit(&q.r));
+	want_none(&q.f->p);
+	want(kick(&q.f->p, q.f->rx), 0);
+	reap_ring(&q, 1, 0, 3);
+	want(*q.r.flags, ODG_RQ_NEED_KICK);
+	ring_write(&q.r, 2, q.region, 100, 100);
+	want_true(ring_submit(&q.r));
+	want(kick(&q.f->p, q.f->rx), 0);
+	reap_ring(&q, 2, 0, 3);
+	want(*q.r.flags, 0);
+	want(memcmp(q.mem + 100, "two", 3), 0);
+	drop_ring(&q);
+}
+
+static void inv1_waiting_datagram_is_not_overtaken_by_a_ring(void **state)
+{
+	struct rq_fix q;
+
+	setup_ring(&q, *state, 8);
+	send_queued(q.f->tx, q.f->rx, "1", 1);
+	ring_write(&q.r, 1, q.region, 0, 8);
+	ring_write(&q.r, 2, q.region, 8, 8);
+	ring_submit(&q.r);
+	/* the next arrival goes behind the one that waits, and brings it along */
+	send_str(q.f->tx, q.f->rx, "2");
+	reap_ring(&q, 1, 0, 1);
+	reap_ring(&q, 2, 0, 1);
+	want(q.mem[0], '1');
+	want(q.mem[8], '2');
+	drop_ring(&q);
+}
+
+/* Ring, ioctl, ring, ioctl: one order. */
+static void a90_ring_and_calls_share_one_order(void **state)
+{
+	struct fix *f = *state;
+	struct rq_fix q;
+
+	setup_ring(&q, f, 8);
+	ring_write(&q.r, 1, q.region, 0, 8);
+	ring_submit(&q.r);
+	post_pending(&f->p, f->rx, &f->op[0]);
+	ring_write(&q.r, 2, q.region, 8, 8);
+	ring_submit(&q.r);
+	post_pending(&f->p, f->rx, &f->op[1]);
+	for (int i = 0; i < 4; i++)
+		send_to(f->tx, f->rx, &"abcd"[i], 1);
+	reap_ring(&q, 1, 0, 1);
+	reap_data(&f->p, &f->op[0], "b", 1);
+	reap_ring(&q, 2, 0, 1);
+	reap_data(&f->p, &f->op[1], "d", 1);
+	want(q.mem[0], 'a');
+	want(q.mem[8], 'c');
+	drop_ring(&q);
+}
+
+/* A post by call behind ring entries that wait for a kick completes them, too. */
+static void a_call_behind_unkicked_entries_serves_them_first(void **state)
+{
+	struct fix *f = *state;
+	struct rq_fix q;
+
+	setup_ring(&q, f, 8);
+	send_queued(f->tx, f->rx, "1", 1);
+	send_queued(f->tx, f->rx, "2", 1);
+	ring_write(&q.r, 1, q.region, 0, 8);
+	ring_submit(&q.r);
+	want(post(&f->p, f->rx, &f->op[0]), 1);
+	reap_ring(&q, 1, 0, 1);
+	reap_data(&f->p, &f->op[0], "2", 1);
+	drop_ring(&q);
+}
+
+static void b_r23_close_aborts_what_the_ring_holds(void **state)
+{
+	struct fix *f = *state;
+	struct rq_fix q;
+
+	setup_ring(&q, f, 8);
+	for (uint32_t i = 0; i < 5; i++)
+		ring_write(&q.r, i, q.region, 0, 8);
+	ring_submit(&q.r);
+	sys(close(f->rx));
+	f->rx = -1;
+	for (uint32_t i = 0; i < 5; i++)
+		reap_ring(&q, i, -ECANCELED, 0);
+	want_none(&f->p);
+	want(port_stats(&f->p).aborted, 5);
+	drop_ring(&q);
+}
+
+static void no_completion_room_keeps_the_datagram_waiting(void **state)
+{
+	struct rq_fix q;
+	int n;
+
+	setup_ring(&q, *state, 128);
+	for (uint32_t i = 0; i < 70; i++)
+		ring_write(&q.r, i, q.region, 8 * i, 8);
+	ring_submit(&q.r);
+	/* the queue of the fixture has 64 entries */
+	for (n = 0; n < 70; n++)
+		send_to(q.f->tx, q.f->rx, &n, sizeof(n));
+	eventually(port_unread(&q.f->p) == 64);
+	want(sock_stats(&q.f->p, q.f->rx).queued, 6);
+	for (n = 0; n < 64; n++)
+		reap_ring(&q, (uint64_t)n, 0, sizeof(n));
+	want(*q.r.flags, ODG_RQ_NEED_KICK);
+	want(kick(&q.f->p, q.f->rx), 0);
+	for (; n < 70; n++) {
+		reap_ring(&q, (uint64_t)n, 0, sizeof(n));
+		want(memcmp(q.mem + 8 * n, &n, sizeof(n)), 0);
+	}
+	want_stats_sum(&q.f->p, q.f->rx);
+	drop_ring(&q);
+}
+
+/* One wrong thing in an entry: it completes with that error, the next works. */
+static void inv5_bad_entries_complete_with_an_error(void **state)
+{
+	static const struct {
+		const char *what;
+		struct odg_rqe e;
+		bool foreign;
+		int status;
+	} rows[] = {
+		{ "no such region", { .region = 77, .len = 8 }, true, -EFAULT },
+		{ "region out of the table", { .region = POISON32, .len = 8 },
+		  true, -EFAULT },
+		{ "begins behind the end", { .offset = REGION_LEN + 1 },
+		  false, -EFAULT },
+		{ "ends behind the end", { .offset = REGION_LEN - 7, .len = 8 },
+		  false, -EFAULT },
+		{ "offset that wraps", { .offset = ~0ULL - 3, .len = 8 },
+		  false, -EFAULT },
+		{ "largest length", { .len = ~0U }, false, -EFAULT },
+		{ "unknown flag", { .len = 8, .flags = 2 }, false, -EINVAL },
+		{ "reserved field", { .len = 8, .__reserved = 1 }, false,
+		  -EINVAL },
+		{ "chain without an end", { .len = 8, .flags = ODG_RQE_MORE },
+		  false, -EINVAL },
+	};
+	struct rq_fix q;
+
+	setup_ring(&q, *state, 32);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct odg_rqe *e;
+
+		row("%s", rows[i].what);
+		e = ring_write(&q.r, 50 + i, q.region, 0, 0);
+		e->offset = rows[i].e.offset;
+		e->len = rows[i].e.len;
+		e->flags = rows[i].e.flags;
+		e->__reserved = rows[i].e.__reserved;
+		if (rows[i].foreign)
+			e->region = rows[i].e.region;
+		ring_submit(&q.r);
+		send_str(q.f->tx, q.f->rx, "data");
+		reap_ring(&q, 50 + i, rows[i].status, 0);
+
+		/* the datagram was not swallowed */
+		ring_write(&q.r, 1000 + i, q.region, 0, 8);
+		if (ring_submit(&q.r))
+			want(kick(&q.f->p, q.f->rx), 0);
+		reap_ring(&q, 1000 + i, 0, 4);
+	}
+	want_true(is_poison(q.mem + 8, REGION_LEN - 8));
+	want_stats_sum(&q.f->p, q.f->rx);
+	drop_ring(&q);
+}
+
+/* Whatever a program writes as its index, only its own receives suffer. */
+static void inv5_scribbled_producer_index_harms_nobody_else(void **state)
+{
+	static const uint32_t lies[] = { 9, 100, 0x80000000U, ~0U };
+	struct fix *f = *state;
+	struct port other;
+	struct rq_fix q;
+
+	setup_ring(&q, f, 8);
+	port_open(&other, 16, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
+		row("prod %#x", lies[i]);
+		__atomic_store_n(q.r.prod, lies[i], __ATOMIC_RELEASE);
+		post_pending(&other, f->rx, &f->op[i]);
+		send_str(f->tx, f->rx, "still");
+		reap_data(&other, &f->op[i], "still", 5);
+	}
+	__atomic_store_n(q.r.prod, 0, __ATOMIC_RELEASE);
+	ring_write(&q.r, 1, q.region, 0, 8);
+	ring_submit(&q.r);
+	send_str(f->tx, f->rx, "healed");
+	reap_ring(&q, 1, 0, 6);
+	port_close(&other);
+	drop_ring(&q);
+}
+
+static void deleted_region_is_not_written_any_more(void **state)
+{
+	struct rq_fix q;
+
+	setup_ring(&q, *state, 8);
+	ring_write(&q.r, 1, q.region, 0, 100);
+	ring_submit(&q.r);
+	want(region_del(&q.f->p, q.region), 0);
+	send_str(q.f->tx, q.f->rx, "late");
+	reap_ring(&q, 1, -EFAULT, 0);
+	want_true(is_poison(q.mem, REGION_LEN));
+	want(region_del(&q.f->p, q.region), -ENOENT);
+	native_recv(q.f->rx, "late", 4);
+	drop_ring(&q);
+}
+
+static void region_survives_munmap_and_is_unpinned_with_the_port(void **state)
+{
+	struct fix *f = *state;
+	long before = pinned_now();
+	struct port p;
+	void *mem;
+
+	port_open(&p, 16, 0);
+	mem = mmap(NULL, REGION_LEN, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	region_add(&p, mem, REGION_LEN, 0);
+	want(pinned_now() - before, REGION_LEN / PAGE);
+	munmap(mem, REGION_LEN);
+	want(pinned_now() - before, REGION_LEN / PAGE);
+	port_close(&p);
+	eventually(pinned_now() == before);
+	(void)f;
+}
+
+static void region_arguments(void **state)
+{
+	struct fix *f = *state;
+	struct odg_region_add a;
+	uint8_t *mem = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	region_add(&f->p, mem, 0, -EINVAL);
+	region_add(&f->p, mem, 1UL << 31, -EINVAL);
+	region_add(&f->p, (void *)~0xfffUL, PAGE, -EFAULT);
+	sys(mprotect(mem + PAGE, PAGE, PROT_NONE));
+	region_add(&f->p, mem, 2 * PAGE, -EFAULT);
+	sys(mprotect(mem + PAGE, PAGE, PROT_READ));
+	region_add(&f->p, mem, 2 * PAGE, -EFAULT);
+	want(region_del(&f->p, 0), -ENOENT);
+	want(region_del(&f->p, ~0U), -ENOENT);
+
+	a = region_add(&f->p, mem + 100, PAGE - 100, 0);
+	want(a.id, 0);
+	want(a.node, 0);
+	want(a.page_shift, 12);
+	for (int i = 1; i < ODG_MAX_REGIONS; i++)
+		want(region_add(&f->p, mem, 1, 0).id, i);
+	region_add(&f->p, mem, 1, -ENOSPC);
+	want(region_del(&f->p, 5), 0);
+	want(region_add(&f->p, mem, 1, 0).id, 5);
+	munmap(mem, 2 * PAGE);
+}
+
+static void ring_arguments(void **state)
+{
+	struct fix *f = *state;
+	const struct odg_rq_create good = {
+		.size = sizeof(good), .fd = f->rx, .entries = 5,
+	};
+	struct odg_rq_create c;
+	int tcp = (int)sys(socket(AF_INET, SOCK_STREAM, 0));
+	int unbound = udp_unbound(AF_INET);
+
+#define refused(field, value, ret) do {				\
+	c = good;						\
+	c.field = (value);					\
+	want(odg(f->p.fd, ODG_RQ_CREATE, &c), ret);		\
+} while (0)
+	refused(entries, 0, -EINVAL);
+	refused(entries, ODG_MAX_RQ_ENTRIES + 1, -EINVAL);
+	refused(flags, 1, -EINVAL);
+	refused(fd, -1, -EBADF);
+	refused(fd, f->p.fd, -ENOTSOCK);
+	refused(fd, tcp, -EOPNOTSUPP);
+	refused(fd, unbound, -EINVAL);
+	want(kick(&f->p, f->rx), -ENOENT);
+
+	c = good;
+	want(odg(f->p.fd, ODG_RQ_CREATE, &c), 0);
+	want(c.entries, 8);
+	want_true(mmap(NULL, c.mmap_size, PROT_READ, MAP_SHARED, f->p.fd,
+		       (off_t)c.mmap_offset + (1LL << 32)) == MAP_FAILED);
+	want(errno, EINVAL);
+	c = good;
+	want(odg(f->p.fd, ODG_RQ_CREATE, &c), -EEXIST);
+	want(odg_unbind(&f->p, f->rx), -EBUSY);
+	close(tcp);
+	close(unbound);
+}
+
+/* Sockets come and go on one port; their queues do not pile up. */
+static void ring_of_a_closed_socket_is_given_back(void **state)
+{
+	struct fix *f = *state;
+
+	for (int i = 0; i < 50; i++) {
+		struct ring r;
+		int sock = udp(AF_INET);
+
+		ring_open(&r, &f->p, sock, 64);
+		munmap(r.map, r.map_size);
+		close(sock);
+	}
+}
+
+static void port_closed_first_frees_the_socket_of_it(void **state)
+{
+	struct fix *f = *state;
+	struct rq_fix q;
+	struct fix own = *f;
+
+	port_open(&own.p, 16, 0);
+	setup_ring(&q, &own, 8);
+	ring_write(&q.r, 1, q.region, 0, 100);
+	ring_submit(&q.r);
+	drop_ring(&q);
+	port_close(&own.p);
+	post_pending(&f->p, f->rx, &f->op[0]);
+	send_str(f->tx, f->rx, "next");
+	reap_data(&f->p, &f->op[0], "next", 4);
+}
+
+#define RACE_COUNT	env_number("ODG_STRESS_COUNT", 20000)
+
+static void *race_send(void *arg)
+{
+	struct rq_fix *q = arg;
+
+	for (uint32_t i = 0; i < RACE_COUNT; i++)
+		send_to(q->f->tx, q->f->rx, &i, sizeof(i));
+	return NULL;
+}
+
+/* A sender against a ring that runs dry again and again: order, exactly once. */
+static void g12_ring_keeps_order_under_race(void **state)
+{
+	struct rq_fix q;
+	uint32_t posted = 0, seen = 0, value, last = 0, lost;
+	pthread_t sender;
+	struct odg_sock_stats s;
+
+	setup_ring(&q, *state, 32);
+	sys(pthread_create(&sender, NULL, race_send, &q));
+	for (;;) {
+		const struct odg_cqe *c;
+
+		while (posted - seen < 32) {
+			ring_write(&q.r, posted, q.region,
+				   64 * (posted % 1024), 64);
+			posted++;
+		}
+		if (ring_submit(&q.r))
+			want(kick(&q.f->p, q.f->rx), 0);
+		if (!port_unread(&q.f->p)) {
+			s = sock_stats(&q.f->p, q.f->rx);
+			if (s.arrived == RACE_COUNT && !s.queued &&
+			    !port_unread(&q.f->p))
+				break;
+			odg_wait(&q.f->p, 1, now_ns(CLOCK_MONOTONIC) + 1000000);
+			continue;
+		}
+		c = reap(&q.f->p);
+		want(c->user_data, seen);
+		want(c->status, 0);
+		memcpy(&value, q.mem + 64 * (seen % 1024), sizeof(value));
+		want_true(!seen || value > last);
+		last = value;
+		seen++;
+	}
+	pthread_join(sender, NULL);
+	s = sock_stats(&q.f->p, q.f->rx);
+	lost = (uint32_t)s.dropped;
+	want(seen + lost, RACE_COUNT);
+	want_stats_sum(&q.f->p, q.f->rx);
+	drop_ring(&q);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(ring_receive_lands_where_it_was_posted),
+		T6(ring_receive_lands_where_it_was_posted),
+		T(ring_truncates_with_10040s_errno),
+		T(a51_ring_scatters_without_holes),
+		T(need_kick_only_while_datagrams_wait),
+		T(inv1_waiting_datagram_is_not_overtaken_by_a_ring),
+		T(a90_ring_and_calls_share_one_order),
+		T(a_call_behind_unkicked_entries_serves_them_first),
+		T(b_r23_close_aborts_what_the_ring_holds),
+		T(no_completion_room_keeps_the_datagram_waiting),
+		T(inv5_bad_entries_complete_with_an_error),
+		T(inv5_scribbled_producer_index_harms_nobody_else),
+		T(deleted_region_is_not_written_any_more),
+		T(region_survives_munmap_and_is_unpinned_with_the_port),
+		T(region_arguments),
+		T(ring_arguments),
+		T(ring_of_a_closed_socket_is_given_back),
+		T(port_closed_first_frees_the_socket_of_it),
+		T(g12_ring_keeps_order_under_race),
+	};
+
+	return cmocka_run_group_tests_name("rq", tests, NULL, NULL);
+}
