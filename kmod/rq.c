@@ -68,9 +68,10 @@ bool odg_rq_waiting(struct odg_rq *rq)
 void odg_rq_set_need_kick(struct odg_rq *rq, bool need)
 {
 	WRITE_ONCE(rq->shared->flags, need ? ODG_RQ_NEED_KICK : 0);
-	/* (H) pairs with the program's barrier between prod and flags (G) */
-	if (need)
+	if (need) {
+		/* (H) pairs with the program's between prod and flags (G) */
 		smp_mb();
+	}
 }
 
 static void odg_rq_copy_entry(struct odg_rq *rq, u32 index,
