@@ -40,6 +40,7 @@ function end_block(status) {
 		end_block("no end")
 	block = $3
 	planned = failed = deepest = 0
+	delete seen
 	next
 }
 
@@ -57,10 +58,18 @@ function end_block(status) {
 }
 
 line ~ /^1\.\.[0-9]+/ {
-	close_plan(depth)
-	plan[depth] = substr(line, 4) + 0
-	seen[depth] = 0
 	planned = 1
+	n = substr(line, 4) + 0
+	if (!(depth in plan) && seen[depth]) {
+		# a plan may also stand behind its tests
+		if (seen[depth] != n)
+			result("fail", "ran " seen[depth] " of " n " tests")
+		delete seen[depth]
+		next
+	}
+	close_plan(depth)
+	plan[depth] = n
+	seen[depth] = 0
 	next
 }
 
