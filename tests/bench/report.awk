@@ -65,7 +65,7 @@ function print_json(   i) {
 		printf "    {\"name\": \"%s\", \"label\": \"%s\",\n", name[i], label[i] >json
 		printf "     \"post\": %s, \"send_rx\": %s, \"take\": %s, ", post[i], send[i], take[i] >json
 		printf "\"total\": %s, \"min\": %s, \"max\": %s, \"R\": %s}%s\n", total[i], min[i], \
-			max[i], E ? sprintf("%.1f", total[i] - E) : "null", i < n ? "," : "" >json
+			max[i], E ? R(i) : "null", i < n ? "," : "" >json
 	}
 	print "  ]\n}" >json
 }
