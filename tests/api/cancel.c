@@ -248,7 +248,7 @@ static void inv2_race_of_cancel_and_delivery(void **state)
 	unsigned long cancelled = 0, delay = 0;
 	struct fix *f = *state;
 	struct racer r = {
-		.f = f, .rounds = env_number("ODG_RACE_ROUNDS", 1000),
+		.f = f, .rounds = scaled("ODG_RACE_ROUNDS", 1000),
 	};
 	pthread_t t;
 

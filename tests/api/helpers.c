@@ -78,6 +78,14 @@ unsigned long env_number(const char *name, unsigned long otherwise)
 	return s && *s ? strtoul(s, NULL, 0) : otherwise;
 }
 
+unsigned long scaled(const char *name, unsigned long otherwise)
+{
+	unsigned long slow = env_number("ODG_SLOW", 1);
+
+	/* 10 is a plain kernel under TCG. */
+	return env_number(name, slow > 10 ? otherwise * 10 / slow : otherwise);
+}
+
 uint64_t limit_ns(void)
 {
 	return 5000000000ULL * env_number("ODG_SLOW", 1);

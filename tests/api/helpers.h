@@ -68,6 +68,8 @@ uint64_t now_ns(clockid_t clock);
 uint64_t limit_ns(void);		/* how long to wait for what must come */
 void nap(void);				/* between two looks at a condition */
 unsigned long env_number(const char *name, unsigned long otherwise);
+/* The variable, or so many; fewer where ODG_SLOW says it is a slow kernel. */
+unsigned long scaled(const char *name, unsigned long otherwise);
 
 #define eventually(cond) do {						\
 	uint64_t end_ = now_ns(CLOCK_MONOTONIC) + limit_ns();		\
