@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "odgram.h"
+#include "port.h"
 
 struct odg_port {
 	int fd;
@@ -140,6 +141,11 @@ struct odg_cq *odg_port_cq(struct odg_port *port)
 	return &port->cq;
 }
 
+int odg_port_call(struct odg_port *port, unsigned long request, void *arg)
+{
+	return call(port->fd, request, arg);
+}
+
 int odg_bind(struct odg_port *port, int sockfd, uint32_t flags)
 {
 	struct odg_bind arg = {
@@ -148,7 +154,7 @@ int odg_bind(struct odg_port *port, int sockfd, uint32_t flags)
 		.flags = flags,
 	};
 
-	return call(port->fd, ODG_BIND, &arg);
+	return odg_port_call(port, ODG_BIND, &arg);
 }
 
 int odg_unbind(struct odg_port *port, int sockfd)
@@ -158,7 +164,7 @@ int odg_unbind(struct odg_port *port, int sockfd)
 		.fd = sockfd,
 	};
 
-	return call(port->fd, ODG_UNBIND, &arg);
+	return odg_port_call(port, ODG_UNBIND, &arg);
 }
 
 int odg_post(struct odg_port *port, int sockfd, struct odg_recv *recvs,
@@ -171,7 +177,7 @@ int odg_post(struct odg_port *port, int sockfd, struct odg_recv *recvs,
 		.count = count,
 	};
 
-	return call(port->fd, ODG_POST, &arg);
+	return odg_port_call(port, ODG_POST, &arg);
 }
 
 int odg_post_buf(struct odg_port *port, int sockfd, void *buf, uint32_t len,
@@ -201,7 +207,7 @@ int odg_cancel_id(struct odg_port *port, uint64_t id)
 		.id = id,
 	};
 
-	return call(port->fd, ODG_CANCEL, &arg);
+	return odg_port_call(port, ODG_CANCEL, &arg);
 }
 
 int odg_cancel_socket(struct odg_port *port, int sockfd)
@@ -212,7 +218,7 @@ int odg_cancel_socket(struct odg_port *port, int sockfd)
 		.fd = sockfd,
 	};
 
-	return call(port->fd, ODG_CANCEL, &arg);
+	return odg_port_call(port, ODG_CANCEL, &arg);
 }
 
 int odg_cancel_thread(struct odg_port *port, int tid)
@@ -224,7 +230,7 @@ int odg_cancel_thread(struct odg_port *port, int tid)
 		.tid = tid,
 	};
 
-	return call(port->fd, ODG_CANCEL, &arg);
+	return odg_port_call(port, ODG_CANCEL, &arg);
 }
 
 int odg_wait(struct odg_port *port, uint32_t min, uint64_t timeout_ns)
@@ -235,13 +241,13 @@ int odg_wait(struct odg_port *port, uint32_t min, uint64_t timeout_ns)
 		.timeout_ns = timeout_ns,
 	};
 
-	return call(port->fd, ODG_WAIT, &arg);
+	return odg_port_call(port, ODG_WAIT, &arg);
 }
 
 int odg_port_read_stats(struct odg_port *port, struct odg_port_stats *stats)
 {
 	stats->size = sizeof(*stats);
-	return call(port->fd, ODG_PORT_STATS, stats);
+	return odg_port_call(port, ODG_PORT_STATS, stats);
 }
 
 int odg_sock_read_stats(struct odg_port *port, int sockfd,
@@ -249,5 +255,5 @@ int odg_sock_read_stats(struct odg_port *port, int sockfd,
 {
 	stats->size = sizeof(*stats);
 	stats->fd = sockfd;
-	return call(port->fd, ODG_SOCK_STATS, stats);
+	return odg_port_call(port, ODG_SOCK_STATS, stats);
 }

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * odgram: receiving without system calls.
+ *
+ * Register memory once (a region), create the request queue of a socket, and post
+ * receives by storing them there.  The kernel fills the memory and publishes the
+ * completion in the port's queue (odgram.h) in the softirq that received the
+ * datagram.  The protocol and its barriers are in <linux/odgram.h>.
+ *
+ * Threads: a region may be used by all.  The odg_rq_ functions belong to one
+ * producer: if several threads post to one socket, they need a lock of their own.
+ *
+ * Errors: a negative errno value, errno is left alone; see odg_explain().
+ */
+#ifndef ODGRAM_RING_H
+#define ODGRAM_RING_H
+
+#include <odgram.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * odg_region_register - pin memory to receive into
+ * @addr: any writable memory; it must not be unmapped before it is given back
+ * @len: bytes, 1 .. 2^31 - 1; charged to RLIMIT_MEMLOCK in whole pages
+ * @info: NULL, or filled with what the kernel says of it (id, node, page_shift)
+ *
+ * Returns the id for odg_rq_write(), or -EFAULT, -EINVAL, -ENOMEM, -ENOSPC.
+ */
+int odg_region_register(struct odg_port *port, void *addr, size_t len,
+			struct odg_region_add *info);
+
+/*
+ * odg_region_deregister - give it back
+ *
+ * The kernel does not touch the memory after this returns; receives that still
+ * name it complete with -EFAULT.  0 or -ENOENT.
+ */
+int odg_region_deregister(struct odg_port *port, int id);
+
+/* A socket's request queue.  Hands off: use the functions. */
+struct odg_rq {
+	struct odg_rqe *__entries;	/* written here */
+	uint32_t *__prod;		/* written here */
+	const uint32_t *__cons;		/* written by the kernel */
+	const uint32_t *__flags;	/* written by the kernel */
+	uint32_t __next;		/* entries before it are written */
+	uint32_t __mask;
+	struct odg_port *__port;
+	int __sockfd;
+	void *__map;
+	size_t __map_size;
+};
+
+/**
+ * odg_rq_open - create the request queue of a socket
+ * @rq: filled; the caller's, until odg_rq_close()
+ * @sockfd: a UDP socket with a local port
+ * @entries: at least so many, 1 .. ODG_MAX_RQ_ENTRIES
+ *
+ * The queue itself lives as long as the socket and the port.  Returns 0, -EEXIST
+ * (the socket has one), -EBADF, -ENOTSOCK, -EOPNOTSUPP, -EBUSY, -EINVAL, -ENOMEM.
+ */
+int odg_rq_open(struct odg_rq *rq, struct odg_port *port, int sockfd,
+		uint32_t entries);
+
+/* odg_rq_close - unmap it; what is posted stays posted */
+void odg_rq_close(struct odg_rq *rq);
+
+/* odg_rq_kick - what odg_rq_submit() calls when datagrams wait; 0 or an error */
+int odg_rq_kick(struct odg_rq *rq);
+
+/* odg_rq_room - how many entries can be written */
+static inline uint32_t odg_rq_room(const struct odg_rq *rq)
+{
+	return rq->__mask + 1 -
+	       (rq->__next - __atomic_load_n(rq->__cons, __ATOMIC_ACQUIRE));
+}
+
+/**
+ * odg_rq_write - WRITE one segment of a receive; there must be room for it
+ * @region: from odg_region_register()
+ * @offset: where in the region, bytes
+ * @len: bytes
+ * @user_data: comes back in the completion
+ * @flags: ODG_RQE_MORE if the next entry continues this receive, else 0
+ *
+ * The memory belongs to the kernel from odg_rq_submit() until the completion of
+ * the receive is visible.
+ */
+static inline void odg_rq_write(struct odg_rq *rq, int region, uint64_t offset,
+				uint32_t len, uint64_t user_data,
+				uint32_t flags)
+{
+	struct odg_rqe *rqe = &rq->__entries[rq->__next++ & rq->__mask];
+
+	rqe->user_data = user_data;
+	rqe->offset = offset;
+	rqe->len = len;
+	rqe->region = (uint32_t)region;
+	rqe->flags = flags;
+	rqe->__reserved = 0;
+}
+
+/**
+ * odg_rq_submit - SUBMIT all that was written
+ *
+ * No system call, unless datagrams wait in the socket's own queue because nothing
+ * was posted when they came.  Returns 0 or the error of that call.
+ */
+static inline int odg_rq_submit(struct odg_rq *rq)
+{
+	/* Release: (E) of <linux/odgram.h>, entries before the index */
+	__atomic_store_n(rq->__prod, rq->__next, __ATOMIC_RELEASE);
+	/* (G): the index before the look at the flags */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!(__atomic_load_n(rq->__flags, __ATOMIC_RELAXED) & ODG_RQ_NEED_KICK))
+		return 0;
+	return odg_rq_kick(rq);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* ODGRAM_RING_H */
