@@ -251,12 +251,15 @@ void odg_port_unreserve(struct odg_port *port)
 	spin_unlock(&port->lock);
 }
 
-/* An op was accepted; called before its completion can come. */
+/*
+ * An op was accepted; called before its completion can come.  Bottom halves are
+ * off.
+ */
 void odg_port_posted(struct odg_port *port)
 {
-	spin_lock_bh(&port->lock);
+	spin_lock(&port->lock);
 	port->posted++;
-	spin_unlock_bh(&port->lock);
+	spin_unlock(&port->lock);
 }
 
 /* The op that just completed did so by a cancel, or by the end of its socket. */

@@ -32,6 +32,7 @@
  * struct odg_posting - one receive on its way in
  * @port: where it will complete
  * @binding: the socket's
+ * @tid: who posts
  * @urecv: the program's description, for the answers
  * @recv: our copy of it
  * @segs: its scatter list
@@ -41,6 +42,7 @@
 struct odg_posting {
 	struct odg_port *port;
 	struct odg_binding *binding;
+	pid_t tid;
 	struct odg_recv __user *urecv;
 	struct odg_recv recv;
 	struct odg_segs segs;
@@ -206,7 +208,7 @@ static int odg_pend(struct odg_posting *p)
 	}
 	op->user_data = p->recv.user_data;
 	op->eventfd = p->eventfd;
-	op->tid = task_pid_vnr(current);
+	op->tid = p->tid;
 
 	ret = odg_answer(p, ODG_RECV_PENDING);
 	if (ret)
@@ -298,7 +300,11 @@ static int odg_post_all(struct odg_port *port, struct odg_binding *binding,
 			const struct odg_post *arg)
 {
 	struct odg_recv __user *urecvs = u64_to_user_ptr(arg->recvs);
-	struct odg_posting p = { .port = port, .binding = binding };
+	struct odg_posting p = {
+		.port = port,
+		.binding = binding,
+		.tid = task_pid_vnr(current),
+	};
 	u32 i;
 	int ret;
 

@@ -55,12 +55,14 @@ bool odg_something_waits(struct odg_binding *binding)
 /* The error that waits for the next receive, taken; or 0. */
 int odg_waiting_error(struct odg_binding *binding)
 {
-	int status;
+	int status = 0;
 
-	spin_lock_bh(&binding->lock);
-	status = binding->icmp_status;
-	binding->icmp_status = 0;
-	spin_unlock_bh(&binding->lock);
+	if (READ_ONCE(binding->icmp_status)) {
+		spin_lock_bh(&binding->lock);
+		status = binding->icmp_status;
+		binding->icmp_status = 0;
+		spin_unlock_bh(&binding->lock);
+	}
 
 	return status ? status : sock_error(binding->sk);
 }
