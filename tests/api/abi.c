@@ -286,7 +286,7 @@ static void cq_create_into_read_only_memory_leaves_no_queue(void **state)
 static void unknown_calls_are_ENOTTY(void **state)
 {
 	static const unsigned long cmds[] = {
-		_IO(ODG_IOC_TYPE, 0x09), _IO(ODG_IOC_TYPE, 0x7f),
+		_IO(ODG_IOC_TYPE, 0x60), _IO(ODG_IOC_TYPE, 0x7f),
 		_IO(ODG_IOC_TYPE, 0xff), _IO('x', 0),
 		_IOWR(ODG_IOC_TYPE, 0, struct odg_query), TCGETS,
 	};
