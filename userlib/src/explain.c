@@ -127,7 +127,7 @@ const char *odg_explain(enum odg_call call, int err, char *buf, size_t size)
 
 	if (i == sizeof(explanations) / sizeof(explanations[0])) {
 		errno = err;
-		snprintf(buf, size, "%m");
+		snprintf(buf, size, err ? "%m" : "no error");
 	} else if (err == ENOMEM) {
 		memlock_text(limit, sizeof(limit));
 		snprintf(buf, size, MEMLOCK_TEXT, limit);
