@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+/* WSARecvMsg(). */
+#include "harness.h"
+
+#include <mswsock.h>
+
+static LPFN_WSARECVMSG recv_msg;
+
+static struct {
+	WSAMSG msg;
+	WSABUF buf;
+	char data[100];
+	char control[128];
+	struct sockaddr_storage from;
+	WSAOVERLAPPED ov;
+} m;
+
+static void get_it(void)
+{
+	GUID id = WSAID_WSARECVMSG;
+	DWORD n = 0;
+
+	EQ(WSAIoctl(R, SIO_GET_EXTENSION_FUNCTION_POINTER, &id, sizeof(id), &recv_msg,
+		    sizeof(recv_msg), &n, NULL, NULL), 0);
+	EQ(n, sizeof(recv_msg));
+	m.buf.len = sizeof(m.data);
+	m.buf.buf = m.data;
+	m.msg.lpBuffers = &m.buf;
+	m.msg.dwBufferCount = 1;
+	m.msg.name = (struct sockaddr *)&m.from;
+	m.msg.namelen = sizeof(m.from);
+	m.msg.Control.buf = m.control;
+	m.msg.Control.len = sizeof(m.control);
+	m.ov.hEvent = WSACreateEvent();
+}
+
+static int ask_for(int option)
+{
+	DWORD on = 1;
+
+	return setsockopt(R, IPPROTO_IP, option, (char *)&on, sizeof(on));
+}
+
+TEST(brm1_got_by_ioctl)
+{
+	DWORD n = 0;
+
+	pair();
+	get_it();
+	snd(5);
+	EQ(recv_msg(R, &m.msg, &n, NULL, NULL), 0);
+	EQ(n, 5);
+	CHECK(letters(m.data, 5));
+	EQ(m.msg.namelen, 16);
+	EQ(((struct sockaddr_in *)&m.from)->sin_port, SA.sin_port);
+	EQ(m.msg.dwFlags, 0);
+}
+
+TEST(brm2_nulls)
+{
+	DWORD n = 0;
+
+	pair();
+	get_it();
+	nonblocking(R, true);
+	EQ(recv_msg(R, NULL, &n, NULL, NULL), SOCKET_ERROR);
+	EQ(WSAGetLastError(), WSAEFAULT);
+	m.msg.Control.buf = NULL;
+	m.msg.Control.len = 0;
+	snd(5);
+	EQ(recv_msg(R, &m.msg, &n, NULL, NULL), 0);
+	EQ(n, 5);
+}
+
+TEST(brm3_peek)
+{
+	DWORD n = 0;
+
+	pair();
+	get_it();
+	snd(5);
+	m.msg.dwFlags = MSG_PEEK;
+	EQ(recv_msg(R, &m.msg, &n, NULL, NULL), 0);
+	EQ(n, 5);
+	m.msg.dwFlags = 0;
+	n = 0;
+	EQ(recv_msg(R, &m.msg, &n, NULL, NULL), 0);
+	EQ(n, 5);
+}
+
+TEST(brm4_truncated)
+{
+	DWORD n = 0;
+
+	pair();
+	get_it();
+	m.buf.len = 10;
+	snd(50);
+	EQ(recv_msg(R, &m.msg, &n, NULL, NULL), SOCKET_ERROR);
+	EQ(WSAGetLastError(), WSAEMSGSIZE);
+	CHECK(m.msg.dwFlags & MSG_TRUNC);
+	CHECK(letters(m.data, 10));
+}
+
+TEST(brm5_control_too_small)
+{
+	DWORD n = 0, flags = 0;
+
+	pair();
+	get_it();
+	EQ(ask_for(IP_PKTINFO), 0);
+	m.msg.Control.len = 1;
+	EQ(recv_msg(R, &m.msg, NULL, &m.ov, NULL), SOCKET_ERROR);
+	EQ(WSAGetLastError(), WSA_IO_PENDING);
+	snd(5);
+	EQ(WSAWaitForMultipleEvents(1, &m.ov.hEvent, TRUE, LIMIT, FALSE), 0);
+	CHECK(!WSAGetOverlappedResult(R, &m.ov, &n, FALSE, &flags));
+	EQ(WSAGetLastError(), WSAEMSGSIZE);
+	EQ((uint32_t)m.ov.Internal, 0x80000005U);
+	EQ(m.ov.InternalHigh, 5);
+	CHECK(m.msg.dwFlags & MSG_CTRUNC);
+	CHECK(letters(m.data, 5));
+}
+
+TEST(brm6_brm8_destination_address)
+{
+	struct in_pktinfo_windows {
+		struct in_addr addr;
+		uint32_t ifindex;
+	} info;
+	WSACMSGHDR *c;
+	DWORD n = 0;
+
+	pair();
+	get_it();
+	EQ(ask_for(IP_PKTINFO), 0);
+	snd(5);
+	EQ(recv_msg(R, &m.msg, &n, NULL, NULL), 0);
+	EQ(m.msg.Control.len, 24);
+	c = WSA_CMSG_FIRSTHDR(&m.msg);
+	CHECK(c != NULL);
+	EQ(c->cmsg_level, IPPROTO_IP);
+	EQ(c->cmsg_type, IP_PKTINFO);
+	EQ(c->cmsg_len, sizeof(*c) + 8);
+	memcpy(&info, WSA_CMSG_DATA(c), sizeof(info));
+	EQ(info.addr.s_addr, htonl(INADDR_LOOPBACK));
+	CHECK(info.ifindex != 0);
+}
+
+TEST(brm7_written_at_completion)
+{
+	DWORD n = 0, flags = 0;
+
+	pair();
+	get_it();
+	EQ(ask_for(IP_PKTINFO), 0);
+	m.msg.dwFlags = 0;
+	EQ(recv_msg(R, &m.msg, NULL, &m.ov, NULL), SOCKET_ERROR);
+	EQ(WSAGetLastError(), WSA_IO_PENDING);
+	memset(&m.buf, 0xcc, sizeof(m.buf));
+	nap(QUIET);
+	EQ(m.msg.namelen, sizeof(m.from));
+	EQ(m.msg.Control.len, sizeof(m.control));
+	snd(5);
+	EQ(WSAWaitForMultipleEvents(1, &m.ov.hEvent, TRUE, LIMIT, FALSE), 0);
+	CHECK(WSAGetOverlappedResult(R, &m.ov, &n, FALSE, &flags));
+	EQ(n, 5);
+	EQ(m.msg.namelen, 16);
+	EQ(m.msg.Control.len, 24);
+}
+
+TEST(brm9_dual_stack)
+{
+	SKIP("comes with the options of both families");
+}
+
+static volatile LONG calls;
+static DWORD routine_error, routine_bytes, routine_flags;
+
+static void CALLBACK routine(DWORD error, DWORD n, LPWSAOVERLAPPED ov, DWORD flags)
+{
+	(void)ov;
+	routine_error = error;
+	routine_bytes = n;
+	routine_flags = flags;
+	calls++;
+}
+
+TEST(brm10_routine_of_a_truncated_one)
+{
+	pair();
+	get_it();
+	EQ(ask_for(IP_PKTINFO), 0);
+	m.msg.Control.len = 1;
+	EQ(recv_msg(R, &m.msg, NULL, &m.ov, routine), SOCKET_ERROR);
+	EQ(WSAGetLastError(), WSA_IO_PENDING);
+	snd(5);
+	EQ(SleepEx(LIMIT, TRUE), WAIT_IO_COMPLETION);
+	EQ(calls, 1);
+	EQ(routine_error, WSAEMSGSIZE);
+	EQ(routine_bytes, 5);
+	EQ(routine_flags, 0);
+}
