@@ -141,7 +141,7 @@ exports() {
 # What the static library would put into a program's name space.
 static_names() {
 	! nm -g --defined-only "$root/usr/lib/libodgram.a" 2>/dev/null |
-		awk 'NF == 3 { print $3 }' | grep -v '^odgw_' | sort |
+		awk 'NF == 3 { print $3 }' | grep -v '^odg[nw]_' | sort |
 		comm -23 - "$tmp/map" | grep .
 }
 
@@ -175,7 +175,7 @@ documented() {
 # A tree of its own: the installation is not made by who may be building.
 ok "make install" make -s -C userlib BUILD="$tmp/build" WERROR=1 \
 	DESTDIR="$root" PREFIX=/usr install
-for header in odgram.h linux/odgram.h winsock2.h ws2tcpip.h Ws2tcpip.h ws2def.h \
+for header in odgram.h odgram_ring.h linux/odgram.h winsock2.h ws2tcpip.h Ws2tcpip.h ws2def.h \
 	windows.h odgram_observe.h; do
 	for cc in 'gcc -x c -std=c11' 'clang -x c -std=c11' \
 		'gcc -x c++ -std=c++11' 'clang -x c++ -std=c++17'; do

@@ -141,7 +141,7 @@ struct odg_cq *odg_port_cq(struct odg_port *port)
 	return &port->cq;
 }
 
-int odg_port_call(struct odg_port *port, unsigned long request, void *arg)
+int odgn_port_call(struct odg_port *port, unsigned long request, void *arg)
 {
 	return call(port->fd, request, arg);
 }
@@ -154,7 +154,7 @@ int odg_bind(struct odg_port *port, int sockfd, uint32_t flags)
 		.flags = flags,
 	};
 
-	return odg_port_call(port, ODG_BIND, &arg);
+	return odgn_port_call(port, ODG_BIND, &arg);
 }
 
 int odg_unbind(struct odg_port *port, int sockfd)
@@ -164,7 +164,7 @@ int odg_unbind(struct odg_port *port, int sockfd)
 		.fd = sockfd,
 	};
 
-	return odg_port_call(port, ODG_UNBIND, &arg);
+	return odgn_port_call(port, ODG_UNBIND, &arg);
 }
 
 int odg_post(struct odg_port *port, int sockfd, struct odg_recv *recvs,
@@ -177,7 +177,7 @@ int odg_post(struct odg_port *port, int sockfd, struct odg_recv *recvs,
 		.count = count,
 	};
 
-	return odg_port_call(port, ODG_POST, &arg);
+	return odgn_port_call(port, ODG_POST, &arg);
 }
 
 int odg_post_buf(struct odg_port *port, int sockfd, void *buf, uint32_t len,
@@ -207,7 +207,7 @@ int odg_cancel_id(struct odg_port *port, uint64_t id)
 		.id = id,
 	};
 
-	return odg_port_call(port, ODG_CANCEL, &arg);
+	return odgn_port_call(port, ODG_CANCEL, &arg);
 }
 
 int odg_cancel_socket(struct odg_port *port, int sockfd)
@@ -218,7 +218,7 @@ int odg_cancel_socket(struct odg_port *port, int sockfd)
 		.fd = sockfd,
 	};
 
-	return odg_port_call(port, ODG_CANCEL, &arg);
+	return odgn_port_call(port, ODG_CANCEL, &arg);
 }
 
 int odg_cancel_thread(struct odg_port *port, int tid)
@@ -230,7 +230,7 @@ int odg_cancel_thread(struct odg_port *port, int tid)
 		.tid = tid,
 	};
 
-	return odg_port_call(port, ODG_CANCEL, &arg);
+	return odgn_port_call(port, ODG_CANCEL, &arg);
 }
 
 int odg_wait(struct odg_port *port, uint32_t min, uint64_t timeout_ns)
@@ -241,13 +241,13 @@ int odg_wait(struct odg_port *port, uint32_t min, uint64_t timeout_ns)
 		.timeout_ns = timeout_ns,
 	};
 
-	return odg_port_call(port, ODG_WAIT, &arg);
+	return odgn_port_call(port, ODG_WAIT, &arg);
 }
 
 int odg_port_read_stats(struct odg_port *port, struct odg_port_stats *stats)
 {
 	stats->size = sizeof(*stats);
-	return odg_port_call(port, ODG_PORT_STATS, stats);
+	return odgn_port_call(port, ODG_PORT_STATS, stats);
 }
 
 int odg_sock_read_stats(struct odg_port *port, int sockfd,
@@ -255,5 +255,5 @@ int odg_sock_read_stats(struct odg_port *port, int sockfd,
 {
 	stats->size = sizeof(*stats);
 	stats->fd = sockfd;
-	return odg_port_call(port, ODG_SOCK_STATS, stats);
+	return odgn_port_call(port, ODG_SOCK_STATS, stats);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/* Shared by the files of the native face: odgn_, hidden by the version script. */
 #ifndef ODG_USERLIB_PORT_H
 #define ODG_USERLIB_PORT_H
 
 struct odg_port;
 
 /* ioctl(2) on the port that returns -errno and leaves errno alone */
-int odg_port_call(struct odg_port *port, unsigned long request, void *arg);
+int odgn_port_call(struct odg_port *port, unsigned long request, void *arg);
 
 #endif /* ODG_USERLIB_PORT_H */

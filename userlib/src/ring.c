@@ -19,7 +19,7 @@ int odg_region_register(struct odg_port *port, void *addr, size_t len,
 		.addr = (uintptr_t)addr,
 		.len = len,
 	};
-	int ret = odg_port_call(port, ODG_REGION_ADD, &add);
+	int ret = odgn_port_call(port, ODG_REGION_ADD, &add);
 
 	if (ret)
 		return ret;
@@ -32,7 +32,7 @@ int odg_region_deregister(struct odg_port *port, int id)
 {
 	struct odg_region_del del = { .size = sizeof(del), .id = (uint32_t)id };
 
-	return odg_port_call(port, ODG_REGION_DEL, &del);
+	return odgn_port_call(port, ODG_REGION_DEL, &del);
 }
 
 int odg_rq_open(struct odg_rq *rq, struct odg_port *port, int sockfd,
@@ -47,7 +47,7 @@ int odg_rq_open(struct odg_rq *rq, struct odg_port *port, int sockfd,
 	uint8_t *map;
 	int ret;
 
-	ret = odg_port_call(port, ODG_RQ_CREATE, &create);
+	ret = odgn_port_call(port, ODG_RQ_CREATE, &create);
 	if (ret)
 		return ret;
 	map = mmap(NULL, create.mmap_size, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -82,5 +82,5 @@ int odg_rq_kick(struct odg_rq *rq)
 {
 	struct odg_rq_kick kick = { .size = sizeof(kick), .fd = rq->__sockfd };
 
-	return odg_port_call(rq->__port, ODG_RQ_KICK, &kick);
+	return odgn_port_call(rq->__port, ODG_RQ_KICK, &kick);
 }
