@@ -155,7 +155,7 @@ static void *cancelling(void *arg)
 		default:
 			cancel_id(&victim->port, victim->last_id);
 		}
-		nap();
+		sched_yield();
 	}
 	return NULL;
 }
