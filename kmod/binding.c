@@ -196,7 +196,7 @@ static int odg_binding_hook(struct odg_binding *binding, struct sock *sk)
 	WRITE_ONCE(up->encap_err_rcv, odg_encap_err_rcv);
 	WRITE_ONCE(up->encap_destroy, odg_encap_destroy);
 	WRITE_ONCE(up->encap_rcv, odg_encap_rcv);
-	atomic64_set(&binding->passed, odg_sockq_len(sk));
+	binding->queued = odg_sockq_len(sk);
 	/* orders the hooks before the type; the stack tests the type first */
 	smp_wmb();
 	WRITE_ONCE(up->encap_type, ODG_ENCAP_TYPE);

@@ -19,7 +19,6 @@ struct odg_rq;
  * @ref: the attachment, and each call that works with the binding
  * @post_lock: one post at a time, so that posting order is the FIFO's order
  * @discard: ODG_BIND_DISCARD
- * @passed: datagrams that went, or were at binding time, in the socket's queue
  * @lock: protects everything below
  * @fifo: posted ops, oldest first
  * @rq: the request queue, or NULL; a hint where read without the lock
@@ -28,6 +27,8 @@ struct odg_rq;
  * @icmp_status: ICMP error no op has been told of yet, or 0
  * @drops_told: sk_drops as of the last completion
  * @drops_start: sk_drops when the socket was bound
+ * @queued: datagrams that entered the socket's queue, or stood there when it was
+ *	bound, and were whole
  * @direct: datagrams put into an op by the hook
  * @from_queue: datagrams taken from the socket's queue
  * @filtered: datagrams the filter refused in the hook
@@ -45,7 +46,6 @@ struct odg_binding {
 	refcount_t ref;
 	struct mutex post_lock;		/* posting order */
 	bool discard;
-	atomic64_t passed;
 
 	spinlock_t lock;		/* of what follows, to @cqe */
 	struct list_head fifo;
@@ -55,6 +55,7 @@ struct odg_binding {
 	int icmp_status;
 	u32 drops_told;
 	u32 drops_start;
+	u64 queued;
 	u64 direct;
 	u64 from_queue;
 	u64 filtered;

@@ -164,10 +164,13 @@ static int odg_take_now(struct odg_posting *p)
 			return -EAGAIN;
 
 		if (udp_lib_checksum_complete(skb)) {
-			if (odg_sockq_take(sk, skb))
-				odg_drop_bad_csum(sk, skb);
-			else
+			if (odg_sockq_take(sk, skb)) {
+				spin_lock_bh(&binding->lock);
+				odg_drop_bad_csum(binding, skb);
+				spin_unlock_bh(&binding->lock);
+			} else {
 				consume_skb(skb);
+			}
 			continue;
 		}
 

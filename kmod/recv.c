@@ -176,9 +176,15 @@ void odg_count_delivery(struct odg_binding *binding,
 		binding->truncated++;
 }
 
-/* A datagram of the queue turns out broken: as recv(2) would, count and free. */
-void odg_drop_bad_csum(struct sock *sk, struct sk_buff *skb)
+/*
+ * A datagram of the queue turns out broken: as recv(2) would, count and free.
+ * binding->lock is held.
+ */
+void odg_drop_bad_csum(struct odg_binding *binding, struct sk_buff *skb)
 {
+	struct sock *sk = binding->sk;
+
+	binding->queued--;
 	__UDP_INC_STATS(sock_net(sk), UDP_MIB_CSUMERRORS, 0);
 	__UDP_INC_STATS(sock_net(sk), UDP_MIB_INERRORS, 0);
 	odg_sk_drops_inc(sk);
@@ -260,7 +266,7 @@ static void odg_drain_some(struct odg_binding *binding)
 		struct sk_buff *skb = odg_sockq_pop(sk);
 
 		if (skb && udp_lib_checksum_complete(skb)) {
-			odg_drop_bad_csum(sk, skb);
+			odg_drop_bad_csum(binding, skb);
 			skb = NULL;
 		}
 		if (!skb) {
@@ -306,6 +312,7 @@ void odg_data_ready(struct sock *sk)
 	/* none: the socket was closed while we were on the way */
 	if (binding) {
 		spin_lock_bh(&binding->lock);
+		binding->queued++;
 		odg_drain(binding);
 		spin_unlock_bh(&binding->lock);
 		if (!odg_sockq_empty(sk))
@@ -349,7 +356,7 @@ int odg_encap_rcv(struct sock *sk, struct sk_buff *skb)
 	if (READ_ONCE(binding->discard))
 		return odg_discard(binding, skb);
 	if (!odg_something_posted(binding) || !odg_sockq_empty(sk))
-		goto pass_on;
+		return ODG_PASS_ON;
 
 	/*
 	 * The stack filters after this hook, and only what it queues: without
@@ -366,12 +373,8 @@ int odg_encap_rcv(struct sock *sk, struct sk_buff *skb)
 		delivered = true;
 	}
 	spin_unlock(&binding->lock);
-	if (delivered) {
-		consume_skb(skb);
-		return ODG_CONSUMED;
-	}
-
-pass_on:
-	atomic64_inc(&binding->passed);
-	return ODG_PASS_ON;
+	if (!delivered)
+		return ODG_PASS_ON;
+	consume_skb(skb);
+	return ODG_CONSUMED;
 }

@@ -21,6 +21,6 @@ void odg_fill_cqe(struct odg_cqe_wide *cqe, const struct odg_port *port,
 		  u32 room);
 void odg_count_delivery(struct odg_binding *binding,
 			const struct odg_cqe_wide *cqe);
-void odg_drop_bad_csum(struct sock *sk, struct sk_buff *skb);
+void odg_drop_bad_csum(struct odg_binding *binding, struct sk_buff *skb);
 
 #endif /* ODG_RECV_H */

@@ -2,11 +2,10 @@
 /*
  * What a socket's counters add up to.
  *
- * The receive path counts what it does.  What became of a datagram in the socket's
- * queue is the stack's business: it was dropped (sk_drops), still waits, was taken
- * by us, or, and this is what remains, was read by recv(2).  Datagrams with a bad
- * checksum never reach the hook but count in sk_drops; they are in both dropped
- * and arrived.
+ * The receive path counts what it does, and each datagram that enters the socket's
+ * queue (sk_data_ready).  What became of those is the stack's business: one still
+ * waits, was taken by us, or, and this is what remains, was read by recv(2).  What
+ * did not enter it was dropped: SO_RCVBUF, filter or checksum (sk_drops).
  */
 #include <linux/odgram.h>
 
@@ -18,7 +17,7 @@
 void odg_sock_get_stats(struct odg_binding *binding,
 			struct odg_sock_stats *stats)
 {
-	u64 passed, left_queue;
+	u64 not_read;
 
 	spin_lock_bh(&binding->lock);
 	stats->depth = binding->depth;
@@ -32,11 +31,12 @@ void odg_sock_get_stats(struct odg_binding *binding,
 	stats->bytes = binding->bytes;
 	stats->dropped = (u32)(odg_sk_drops(binding->sk) -
 			       binding->drops_start - (u32)binding->filtered);
-	passed = atomic64_read(&binding->passed);
+	not_read = stats->from_queue + stats->queued;
+	/* less only while one is between the queue and sk_data_ready */
+	stats->native = binding->queued > not_read ?
+			binding->queued - not_read : 0;
 	spin_unlock_bh(&binding->lock);
 
-	left_queue = stats->from_queue + stats->dropped + stats->queued;
-	stats->native = passed > left_queue ? passed - left_queue : 0;
 	stats->arrived = stats->direct + stats->filtered + stats->discarded +
-			 left_queue + stats->native;
+			 stats->dropped + not_read + stats->native;
 }

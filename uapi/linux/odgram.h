@@ -542,8 +542,8 @@ struct odg_port_stats {
  * @from_queue: out: taken from the socket's queue by a post or a drain
  * @filtered: out: refused by the socket's filter, cgroup or LSM in our hook
  * @discarded: out: dropped by ODG_BIND_DISCARD
- * @dropped: out: passed on to the socket's queue and dropped there
- *	(SO_RCVBUF full, filter)
+ * @dropped: out: dropped by the stack: SO_RCVBUF full, bad checksum, or filter on
+ *	the way to the socket's queue
  * @native: out: taken from the queue by recv(2) and its relatives
  * @truncated: out: of those delivered, longer than their buffers
  * @icmp: out: ICMP errors that named this socket
