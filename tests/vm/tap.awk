@@ -15,19 +15,19 @@ function result(kind, text) {
 		failed++
 }
 
-function close_plan(d, i) {
+function close_plan(d, how, i) {
 	# the plans of this depth and of all below it
 	for (i in plan)
 		if (i + 0 >= d) {
 			if (seen[i] < plan[i])
-				result("fail", "ended after " seen[i] + 0 " of " plan[i] " tests")
+				result("fail", "ended after " seen[i] + 0 " of " plan[i] " tests" how)
 			delete plan[i]
 			delete seen[i]
 		}
 }
 
 function end_block(status) {
-	close_plan(0)
+	close_plan(0, status == 124 || status == 137 ? ": time limit" : ": status " status)
 	if (!planned)
 		result("fail", "no test plan (status " status ")")
 	else if (status != 0 && !failed)
