@@ -169,10 +169,10 @@ static void *closing_ports(void *arg)
 		struct poster w;
 
 		poster_init(&w, st, 16);
-		w.anonymous = true;
 		poster_fill(&w);
 		port_close(&w.port);
 		free(w.slots);
+		free(w.free);
 	}
 	return NULL;
 }

@@ -37,16 +37,14 @@ struct poster {
 	struct stress *st;
 	struct port port;
 	uint32_t depth;
-	/*
-	 * Of op user_data: slot user_data % (depth * 2).  Twice as many as can be
-	 * outstanding, since ops that a cancel takes let later ones overtake.
-	 */
+	/* Cancels let ops end out of order, so each takes a free slot. */
+	uint32_t *free;
+	uint32_t nr_free;
 	struct payload *slots;
-	bool anonymous;		/* posts only */
 	int tid;
 	volatile uint64_t last_id;
 	uint64_t posted, completed, delivered, cancelled;
-	uint64_t last_done;	/* user_data + 1 of the last one with data */
+	uint64_t last_done;	/* number + 1 of the last one with data */
 	uint32_t last_seq[SENDERS];	/* seq + 1 */
 };
 
@@ -83,11 +81,27 @@ static inline void poster_init(struct poster *w, struct stress *st, uint32_t dep
 {
 	*w = (struct poster){ .st = st, .depth = depth };
 	port_open(&w->port, depth, 0);
-	w->slots = calloc((size_t)depth * 2, sizeof(*w->slots));
-	want_true(w->slots);
+	w->slots = calloc(depth, sizeof(*w->slots));
+	w->free = calloc(depth, sizeof(*w->free));
+	want_true(w->slots && w->free);
+	while (w->nr_free < depth) {
+		w->free[w->nr_free] = w->nr_free;
+		w->nr_free++;
+	}
 }
 
-/* Posts until the queue has no room. */
+/* user_data: the number of the op in posting order, and the slot it has. */
+static inline uint32_t slot_of(uint64_t user_data)
+{
+	return (uint32_t)(user_data >> 40);
+}
+
+static inline uint64_t number_of(uint64_t user_data)
+{
+	return user_data & ((1ULL << 40) - 1);
+}
+
+/* Posts as many as there are slots, which is as many as the queue has room. */
 static inline void poster_fill(struct poster *w)
 {
 	struct odg_recv r[256];
@@ -95,44 +109,46 @@ static inline void poster_fill(struct poster *w)
 	int ret;
 
 	w->tid = (int)syscall(SYS_gettid);
-	do {
-		uint32_t n = w->depth < 256 ? w->depth : 256;
+	while (w->nr_free) {
+		uint32_t n = w->nr_free < 256 ? w->nr_free : 256;
 		struct odg_post arg = {
 			.size = sizeof(arg), .fd = w->st->rx,
 			.recvs = (uintptr_t)r, .count = n,
 		};
 
 		for (uint32_t i = 0; i < n; i++) {
-			struct payload *slot =
-				&w->slots[(w->posted + i) % (w->depth * 2)];
+			uint32_t slot = w->free[w->nr_free - 1 - i];
 
 			seg[i] = (struct odg_seg){
-				.addr = (uintptr_t)slot, .len = sizeof(*slot),
+				.addr = (uintptr_t)&w->slots[slot],
+				.len = sizeof(*w->slots),
 			};
 			r[i] = (struct odg_recv){
-				.user_data = w->posted + i,
+				.user_data = (w->posted + i) | (uint64_t)slot << 40,
 				.segs = (uintptr_t)&seg[i], .nr_segs = 1,
 				.eventfd = -1,
 			};
 		}
 		ret = odg(w->port.fd, ODG_POST, &arg);
-		if (ret == -EAGAIN)
-			return;
-		want_true(ret >= 1);
-		w->posted += (uint32_t)ret;
-		w->last_id = r[ret - 1].id;
-	} while (!w->anonymous);
+		/* A slot is free: its completion was released, so there is room. */
+		want(ret, n);
+		w->posted += n;
+		w->nr_free -= n;
+		w->last_id = r[n - 1].id;
+	}
 }
 
 static inline void poster_take(struct poster *w, const struct odg_cqe *c)
 {
-	struct payload *slot = &w->slots[c->user_data % (w->depth * 2)];
+	struct payload *slot = &w->slots[slot_of(c->user_data)];
 	struct payload expected;
+	uint64_t number = number_of(c->user_data);
 	struct sender *s;
 
 	want(c->seq, w->port.seq++);
 	w->completed++;
-	want_true(c->user_data < w->posted);
+	want_true(number < w->posted);
+	w->free[w->nr_free++] = slot_of(c->user_data);
 	if (c->status == -ECANCELED) {
 		w->cancelled++;
 		return;
@@ -140,10 +156,10 @@ static inline void poster_take(struct poster *w, const struct odg_cqe *c)
 	want(c->status, 0);
 	want(c->len, sizeof(*slot));
 	/* Posting order. */
-	want_true(c->user_data >= w->last_done);
+	want_true(number >= w->last_done);
 	if (!w->cancelled)
-		want(c->user_data, w->last_done);
-	w->last_done = c->user_data + 1;
+		want(number, w->last_done);
+	w->last_done = number + 1;
 	/* The whole of one datagram, in its sender's order, for the first time. */
 	want_true(slot->sender < SENDERS);
 	payload_fill(&expected, slot->sender, slot->seq);
@@ -179,6 +195,7 @@ static inline void poster_end(struct poster *w)
 	eventually(port_stats(&w->port).pinned_pages == 0);
 	port_close(&w->port);
 	free(w->slots);
+	free(w->free);
 }
 
 #endif
