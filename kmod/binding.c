@@ -161,7 +161,7 @@ static struct odg_binding *odg_binding_alloc(struct sock *sk)
 	mutex_init(&binding->post_lock);
 	spin_lock_init(&binding->lock);
 	INIT_LIST_HEAD(&binding->fifo);
-	binding->drops_start = odg_sk_drops(sk);
+	binding->drops_start = atomic_read(&sk->sk_drops);
 	binding->drops_told = binding->drops_start;
 	/* the caller's open file keeps the module until here */
 	__module_get(THIS_MODULE);

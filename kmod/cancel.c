@@ -35,8 +35,17 @@ static bool odg_op_matches(const struct odg_op *op,
 	       (!match->tid || op->tid == match->tid);
 }
 
-static bool odg_cancel_if(struct odg_port *port, struct odg_op *op,
-			  const struct odg_match *match)
+static void odg_cancel_op(struct odg_op *op)
+{
+	struct odg_port *port = op->port;
+
+	odg_op_fail(op, -ECANCELED);
+	odg_port_cancelled(port);
+}
+
+/* End the op with @end if it is posted and matches. */
+static bool odg_end_if(struct odg_op *op, const struct odg_match *match,
+		       void (*end)(struct odg_op *op))
 {
 	struct odg_binding *binding;
 	bool found = false;
@@ -46,10 +55,8 @@ static bool odg_cancel_if(struct odg_port *port, struct odg_op *op,
 	if (binding) {
 		spin_lock_bh(&binding->lock);
 		found = op->binding == binding && odg_op_matches(op, match);
-		if (found) {
-			odg_op_fail(op, -ECANCELED);
-			odg_port_cancelled(port);
-		}
+		if (found)
+			end(op);
 		spin_unlock_bh(&binding->lock);
 	}
 	rcu_read_unlock();
@@ -57,14 +64,14 @@ static bool odg_cancel_if(struct odg_port *port, struct odg_op *op,
 }
 
 /* One lock per op and not one for all: the FIFO may be long. */
-static int odg_cancel_in_table(struct odg_port *port,
-			       const struct odg_match *match)
+static int odg_end_all(struct odg_port *port, const struct odg_match *match,
+		       void (*end)(struct odg_op *op))
 {
 	int found = 0;
 	u32 i;
 
 	for (i = 0; i < port->nr_ops; i++) {
-		found += odg_cancel_if(port, &port->ops[i], match);
+		found += odg_end_if(&port->ops[i], match, end);
 		if (i % 1024 == 1023)
 			cond_resched();
 	}
@@ -76,7 +83,7 @@ static int odg_cancel_id(struct odg_port *port, u64 id)
 	struct odg_match match = { .gen = upper_32_bits(id) };
 	struct odg_op *op = odg_port_find_op(port, id);
 
-	return op && match.gen && odg_cancel_if(port, op, &match);
+	return op && match.gen && odg_end_if(op, &match, odg_cancel_op);
 }
 
 static int odg_cancel_socket(struct odg_port *port, int fd)
@@ -96,7 +103,7 @@ static int odg_cancel_socket(struct odg_port *port, int fd)
 	binding = odg_binding_get(sock->sk);
 	if (binding) {
 		match.binding = binding;
-		ret = odg_cancel_in_table(port, &match);
+		ret = odg_end_all(port, &match, odg_cancel_op);
 		odg_binding_put(binding);
 	}
 out:
@@ -104,12 +111,12 @@ out:
 	return ret;
 }
 
-/* The port is going: end what it has posted, wherever. */
-void odg_cancel_all(struct odg_port *port)
+/* The port is going: drop what it has posted, wherever. */
+void odg_drop_all(struct odg_port *port)
 {
 	static const struct odg_match any;
 
-	odg_cancel_in_table(port, &any);
+	odg_end_all(port, &any, odg_op_drop);
 }
 
 int odg_cancel(struct odg_port *port, const struct odg_cancel *arg)
@@ -134,7 +141,7 @@ int odg_cancel(struct odg_port *port, const struct odg_cancel *arg)
 	} else {
 		struct odg_match match = { .tid = arg->tid };
 
-		found = odg_cancel_in_table(port, &match);
+		found = odg_end_all(port, &match, odg_cancel_op);
 	}
 	return found ? found : -ENOENT;
 }

@@ -6,6 +6,6 @@ struct odg_cancel;
 struct odg_port;
 
 int odg_cancel(struct odg_port *port, const struct odg_cancel *arg);
-void odg_cancel_all(struct odg_port *port);
+void odg_drop_all(struct odg_port *port);
 
 #endif /* ODG_CANCEL_H */

@@ -20,6 +20,9 @@
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error "odgram needs Linux 6.1 or newer"
 #endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+#error "6.18 gave UDP a queue before its queues, which sockq.c does not know yet"
+#endif
 
 /* 6.13: a namespace is a string. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
@@ -35,25 +38,6 @@ static inline void odg_eventfd_signal(struct eventfd_ctx *ctx)
 	eventfd_signal(ctx, 1);
 #else
 	eventfd_signal(ctx);
-#endif
-}
-
-/* 6.18: the counter may be split over NUMA nodes. */
-static inline u32 odg_sk_drops(const struct sock *sk)
-{
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
-	return atomic_read(&sk->sk_drops);
-#else
-	return sk_drops_read(sk);
-#endif
-}
-
-static inline void odg_sk_drops_inc(struct sock *sk)
-{
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
-	atomic_inc(&sk->sk_drops);
-#else
-	sk_drops_inc(sk);
 #endif
 }
 

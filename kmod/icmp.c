@@ -4,18 +4,16 @@
  *
  * With our hooks set the stack gives us the errors that answer what the socket
  * sent, on unconnected sockets, too, where recv(2) never hears of them.  One error
- * ends one posted op.  If none is posted it is kept for the next post: of a
- * connected socket, or one with IP_RECVERR, in sk_err as the stack would, so that
- * plain calls see it, too; else in the binding.
+ * ends one posted op.  If none is posted it is kept for the next post.  It does not
+ * go to sk_err, where it would fail a send: only a socket that asked for errors with
+ * IP_RECVERR gets it there, and in its error queue, as without us.
  */
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/odgram.h>
-#include <net/icmp.h>
 #include <net/ipv6.h>
-#include <net/tcp_states.h>
 
 #include "binding.h"
 #include "compat.h"
@@ -34,31 +32,23 @@ int odg_encap_err_lookup(struct sock *sk, struct sk_buff *skb)
 struct odg_icmp {
 	bool time_exceeded;
 	bool too_big;
-	bool hard;
 };
 
 static struct odg_icmp odg_icmp_classify(struct sk_buff *skb)
 {
 	struct odg_icmp kind = {};
-	int err;
 
 	if (skb->protocol == htons(ETH_P_IPV6)) {
 		const struct icmp6hdr *icmp6h = icmp6_hdr(skb);
 
 		kind.time_exceeded = icmp6h->icmp6_type == ICMPV6_TIME_EXCEED;
 		kind.too_big = icmp6h->icmp6_type == ICMPV6_PKT_TOOBIG;
-		kind.hard = icmpv6_err_convert(icmp6h->icmp6_type,
-					       icmp6h->icmp6_code, &err);
 	} else {
 		const struct icmphdr *icmph = icmp_hdr(skb);
 
 		kind.time_exceeded = icmph->type == ICMP_TIME_EXCEEDED;
 		kind.too_big = icmph->type == ICMP_DEST_UNREACH &&
 			       icmph->code == ICMP_FRAG_NEEDED;
-		kind.hard = icmph->type == ICMP_PARAMETERPROB ||
-			    (icmph->type == ICMP_DEST_UNREACH &&
-			     icmph->code <= NR_ICMP_UNREACH &&
-			     icmp_err_convert[icmph->code].fatal);
 	}
 	return kind;
 }
@@ -103,8 +93,7 @@ void odg_icmp_error(struct sock *sk, struct sk_buff *skb, int err, __be16 port,
 	struct odg_binding *binding = rcu_dereference_sk_user_data(sk);
 	struct odg_icmp kind = odg_icmp_classify(skb);
 	bool recverr = odg_sk_recverr(sk);
-	bool to_socket = recverr ||
-			 (kind.hard && sk->sk_state == TCP_ESTABLISHED);
+	bool to_socket = recverr;
 	struct odg_cqe_wide cqe = {
 		.cqe.status = kind.time_exceeded ? -ENETRESET : -err,
 	};

@@ -10,10 +10,11 @@
  *   finished  in port->done, completion visible      (lock-free list)
  *   free      again, after the reaper unpinned it
  *
- * Exactly once: whoever takes the op out of the FIFO under binding->lock
- * completes it, and nobody finds it there afterwards.  Delivery, drain, ICMP
- * error, cancel and close all go through odg_op_complete() or odg_op_fail() with
- * that lock held; "posted" and "op->binding != NULL" are the same thing.
+ * Exactly once: whoever takes the op out of the FIFO under binding->lock ends it,
+ * and nobody finds it there afterwards.  Delivery, drain, ICMP error, cancel and
+ * close of the socket go through odg_op_complete() or odg_op_fail(), the close of
+ * the port through odg_op_drop(), with that lock held; "posted" and
+ * "op->binding != NULL" are the same thing.
  *
  * Locks: binding->lock, then port->lock.  Both are taken with bottom halves off,
  * which makes every completion an RCU reader: a port or binding is freed only
@@ -67,6 +68,16 @@ void odg_op_finish(struct odg_op *op, struct odg_cqe_wide *cqe)
 	odg_port_finished(port, op);
 }
 
+/* Out of the FIFO: whoever does this ends the op. */
+static void odg_op_unlink(struct odg_op *op)
+{
+	lockdep_assert_held(&op->binding->lock);
+
+	list_del(&op->node);
+	op->binding->depth--;
+	WRITE_ONCE(op->binding, NULL);
+}
+
 /**
  * odg_op_complete - end a posted op
  * @op: stands in the FIFO of @op->binding, whose lock the caller holds
@@ -74,12 +85,15 @@ void odg_op_finish(struct odg_op *op, struct odg_cqe_wide *cqe)
  */
 void odg_op_complete(struct odg_op *op, struct odg_cqe_wide *cqe)
 {
-	lockdep_assert_held(&op->binding->lock);
-
-	list_del(&op->node);
-	op->binding->depth--;
-	WRITE_ONCE(op->binding, NULL);
+	odg_op_unlink(op);
 	odg_op_finish(op, cqe);
+}
+
+/* End a posted op whose port is going: nobody is told, its event stays as is. */
+void odg_op_drop(struct odg_op *op)
+{
+	odg_op_unlink(op);
+	odg_port_finished(op->port, op);
 }
 
 /* End a posted op without data: -ECANCELED, or an ICMP error. */
@@ -90,11 +104,13 @@ void odg_op_fail(struct odg_op *op, int status)
 	odg_op_complete(op, &cqe);
 }
 
-/* Give finished ops their pages and eventfds back.  Process context. */
-void odg_op_reap(struct odg_port *port)
+/* Give finished ops their pages and eventfds back.  May sleep. */
+void odg_op_reap_locked(struct odg_port *port)
 {
 	struct llist_node *list = llist_del_all(&port->done);
 	struct odg_op *op, *next;
+
+	lockdep_assert_held(&port->reap_lock);
 
 	llist_for_each_entry_safe(op, next, list, done) {
 		atomic_long_sub(op->buf.nr, &port->pinned);
@@ -106,5 +122,12 @@ void odg_op_reap(struct odg_port *port)
 		}
 		odg_port_free_op(port, op);
 	}
+}
+
+void odg_op_reap(struct odg_port *port)
+{
+	mutex_lock(&port->reap_lock);
+	odg_op_reap_locked(port);
+	mutex_unlock(&port->reap_lock);
 }
 EXPORT_SYMBOL_IF_KUNIT(odg_op_reap);

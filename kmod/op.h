@@ -47,8 +47,10 @@ struct odg_op {
 
 void odg_op_finish(struct odg_op *op, struct odg_cqe_wide *cqe);
 void odg_op_complete(struct odg_op *op, struct odg_cqe_wide *cqe);
+void odg_op_drop(struct odg_op *op);
 void odg_op_fail(struct odg_op *op, int status);
 bool odg_op_signal(struct eventfd_ctx *eventfd);
 void odg_op_reap(struct odg_port *port);
+void odg_op_reap_locked(struct odg_port *port);
 
 #endif /* ODG_OP_H */

@@ -18,7 +18,8 @@
  *
  * Locks: port->lock covers the ring, the free ops and the counters; it nests
  * inside binding->lock and has nothing inside.  port->create_lock makes the
- * queue appear once.
+ * queue appear once.  port->reap_lock lets one reaper at a time give ops back; it
+ * is outside port->lock.
  */
 #include <kunit/visibility.h>
 #include <linux/cred.h>
@@ -56,6 +57,7 @@ struct odg_port *odg_port_create(void)
 	if (!capable(CAP_IPC_LOCK))
 		port->user = get_uid(current_user());
 	mutex_init(&port->create_lock);
+	mutex_init(&port->reap_lock);
 	spin_lock_init(&port->lock);
 	init_waitqueue_head(&port->wait);
 	init_llist_head(&port->done);
@@ -69,7 +71,7 @@ EXPORT_SYMBOL_IF_KUNIT(odg_port_create);
 void odg_port_release(struct odg_port *port)
 {
 	if (port->ready) {
-		odg_cancel_all(port);
+		odg_drop_all(port);
 		odg_rq_port_gone(port);
 		cancel_delayed_work_sync(&port->reap_work);
 		odg_op_reap(port);
@@ -165,6 +167,34 @@ int odg_port_create_cq(struct odg_port *port, struct odg_cq_create *arg)
 }
 EXPORT_SYMBOL_IF_KUNIT(odg_port_create_cq);
 
+static struct odg_op *odg_port_pop_op(struct odg_port *port)
+{
+	struct odg_op *op = port->free;
+
+	lockdep_assert_held(&port->lock);
+
+	if (op)
+		port->free = op->next_free;
+	return op;
+}
+
+/*
+ * There is room, but no free op: a reaper has them.  While we are the reaper no
+ * other has any, so one is free now (odg_port_create_cq() says why).
+ */
+static struct odg_op *odg_port_reap_op(struct odg_port *port)
+{
+	struct odg_op *op;
+
+	mutex_lock(&port->reap_lock);
+	odg_op_reap_locked(port);
+	spin_lock_bh(&port->lock);
+	op = odg_port_pop_op(port);
+	spin_unlock_bh(&port->lock);
+	mutex_unlock(&port->reap_lock);
+	return op;
+}
+
 /**
  * odg_port_get_op - get an op, and with it a promise of room for its completion
  * @port: a ready port
@@ -174,21 +204,24 @@ EXPORT_SYMBOL_IF_KUNIT(odg_port_create_cq);
 struct odg_op *odg_port_get_op(struct odg_port *port)
 {
 	struct odg_op *op = NULL;
+	bool room;
 
 	if (!llist_empty(&port->done))
 		odg_op_reap(port);
 
 	spin_lock_bh(&port->lock);
-	if (port->free && odg_ring_reserve(&port->ring)) {
-		op = port->free;
-		port->free = op->next_free;
-	}
+	room = odg_ring_reserve(&port->ring);
+	if (room)
+		op = odg_port_pop_op(port);
 	spin_unlock_bh(&port->lock);
-	if (op) {
-		odg_buf_init(&op->buf);
-		op->eventfd = NULL;
-		op->signal_late = false;
-	}
+	if (!room)
+		return NULL;
+	if (!op)
+		op = odg_port_reap_op(port);
+
+	odg_buf_init(&op->buf);
+	op->eventfd = NULL;
+	op->signal_late = false;
 	return op;
 }
 EXPORT_SYMBOL_IF_KUNIT(odg_port_get_op);

@@ -33,6 +33,7 @@ struct odg_region;
  * @regions: registered memory by id; written under @create_lock, read under RCU
  * @rqs: request queues by id; written under @create_lock
  * @dead_rqs: those whose sockets are gone
+ * @reap_lock: held while finished ops are given back
  * @pinned: pages of posted ops pinned now
  * @wait: woken at each completion
  * @done: finished ops for the reaper
@@ -58,6 +59,7 @@ struct odg_port {
 	struct xarray rqs;
 	struct llist_head dead_rqs;
 
+	struct mutex reap_lock;		/* one reaper at a time */
 	atomic_long_t pinned;
 	wait_queue_head_t wait;
 	struct llist_head done;

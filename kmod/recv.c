@@ -145,7 +145,7 @@ void odg_fill_cqe(struct odg_cqe_wide *cqe, const struct odg_port *port,
 		.flags = ODG_CQE_ADDR,
 		.port = udp_hdr(skb)->source,
 		.ifindex = skb->skb_iif,
-		.drops = odg_sk_drops(sk) - READ_ONCE(binding->drops_told),
+		.drops = atomic_read(&sk->sk_drops) - READ_ONCE(binding->drops_told),
 	};
 
 	if (skb->tstamp) {
@@ -187,7 +187,7 @@ void odg_drop_bad_csum(struct odg_binding *binding, struct sk_buff *skb)
 	binding->queued--;
 	__UDP_INC_STATS(sock_net(sk), UDP_MIB_CSUMERRORS, 0);
 	__UDP_INC_STATS(sock_net(sk), UDP_MIB_INERRORS, 0);
-	odg_sk_drops_inc(sk);
+	atomic_inc(&sk->sk_drops);
 	kfree_skb(skb);
 }
 
@@ -339,7 +339,7 @@ static int odg_filtered(struct odg_binding *binding, struct sk_buff *skb)
 	binding->filtered++;
 	spin_unlock(&binding->lock);
 	__UDP_INC_STATS(sock_net(sk), UDP_MIB_INERRORS, 0);
-	odg_sk_drops_inc(sk);
+	atomic_inc(&sk->sk_drops);
 	kfree_skb_reason(skb, SKB_DROP_REASON_SOCKET_FILTER);
 	return ODG_CONSUMED;
 }

@@ -29,7 +29,7 @@ void odg_sock_get_stats(struct odg_binding *binding,
 	stats->truncated = binding->truncated;
 	stats->icmp = binding->icmp;
 	stats->bytes = binding->bytes;
-	stats->dropped = (u32)(odg_sk_drops(binding->sk) -
+	stats->dropped = (u32)(atomic_read(&binding->sk->sk_drops) -
 			       binding->drops_start - (u32)binding->filtered);
 	not_read = stats->from_queue + stats->queued;
 	/* less only while one is between the queue and sk_data_ready */

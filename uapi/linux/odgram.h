@@ -21,7 +21,11 @@
  * - A cancel never swallows a datagram: either the op completed with it, or it
  *   goes to the next op.
  * - Closing the last descriptor of the socket completes its ops with
- *   -ECANCELED.  Closing the port drops the port's ops without completions.
+ *   -ECANCELED.  Closing the port drops the port's ops without completions, and
+ *   without signalling their eventfds.
+ * - ICMP errors that answer what the socket sent end one op each, or wait for the
+ *   next post.  Plain calls on a socket bound to odgram are not told of them,
+ *   unless it has IP_RECVERR or IPV6_RECVERR set.
  *
  * Calls
  * -----
@@ -200,7 +204,8 @@ struct odg_seg {
  * @segs: user address of struct odg_seg[@nr_segs]
  * @nr_segs: 1 .. max_segs; the lengths together at most 2^31 - 1
  * @flags: ODG_RECV_*
- * @eventfd: signalled once, after the completion is visible; -1 for none
+ * @eventfd: signalled once, after the completion is visible (with _DONE, before
+ *	the call returns); -1 for none
  * @state: out: ODG_RECV_PENDING, _QUEUED or _DONE
  * @id: out: names the op in ODG_CANCEL until it has completed; 0 if _DONE
  * @result: user address of a completion (of the port's cqe_size), or 0.  If a
@@ -301,7 +306,7 @@ struct odg_wait {
  *	-ECANCELED: cancelled, or the socket was closed; no data.
  *	-ECONNREFUSED, -ENETUNREACH, -EHOSTUNREACH, ...: an earlier send drew
  *	that ICMP error; -ENETRESET: its time to live ran out.  No data.
- *	-EFAULT: a segment was unmapped while a waiting datagram was copied.
+ *	-EFAULT, -EINVAL: the ring entry was wrong.  No data.
  * @flags: ODG_CQE_*
  * @len: bytes in the buffers
  * @full_len: bytes of the datagram
