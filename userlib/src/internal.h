@@ -144,6 +144,7 @@ struct odgw_op {
 int odgw_queue_post(const struct odgw_op *op, int fd, struct odg_recv *recv,
 		    struct odg_cqe_wide *cqe, bool *done);
 /* Write all completions there are to where their ops want them. */
+void odgw_queue_attach(int fd);
 void odgw_queue_reap(void);
 /*
  * Wait until @ov is complete, or @ev (may be NULL) is signaled, which is then

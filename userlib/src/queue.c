@@ -205,6 +205,27 @@ int odgw_queue_post(const struct odgw_op *op, int fd, struct odg_recv *recv,
 	return ret < 0 ? odgw_wsa_from_errno(ret) : 0;
 }
 
+/*
+ * odgw_queue_attach - have odgram serve a new socket before its first receive,
+ * so that an ICMP error which comes earlier is remembered for it (B-U2).  If that
+ * cannot be done, the first receive says why.
+ */
+void odgw_queue_attach(int fd)
+{
+	struct queue *q = NULL;
+
+	pthread_mutex_lock(&lock);
+	if (!odgw_is_fork_child() && !open_queue())
+		q = use();
+	pthread_mutex_unlock(&lock);
+	if (!q)
+		return;
+	odg_bind(q->port, fd, 0);
+	pthread_mutex_lock(&lock);
+	unuse(q);
+	pthread_mutex_unlock(&lock);
+}
+
 /* owned - whether an op on @ov is in flight; lock held */
 static bool owned(LPWSAOVERLAPPED ov)
 {

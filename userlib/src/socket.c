@@ -172,6 +172,7 @@ static int create(struct triple want, DWORD flags, int *fd)
 		close(*fd);
 		return WSAENOBUFS;
 	}
+	odgw_queue_attach(*fd);
 	return 0;
 }
 
