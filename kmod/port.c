@@ -218,6 +218,12 @@ struct odg_op *odg_port_get_op(struct odg_port *port)
 		return NULL;
 	if (!op)
 		op = odg_port_reap_op(port);
+	if (WARN_ON_ONCE(!op)) {
+		spin_lock_bh(&port->lock);
+		odg_ring_unreserve(&port->ring);
+		spin_unlock_bh(&port->lock);
+		return NULL;
+	}
 
 	odg_buf_init(&op->buf);
 	op->eventfd = NULL;

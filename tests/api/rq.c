@@ -6,6 +6,7 @@
 #include "helpers.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #define REGION_LEN	(64 * 1024UL)
 
@@ -527,7 +528,12 @@ static void port_closed_first_frees_the_socket_of_it(void **state)
 static void *race_send(void *arg)
 {
 	struct rq_fix *q = arg;
+	cpu_set_t cpu;
 
+	/* a sender that moves may be overtaken by its own later datagram */
+	CPU_ZERO(&cpu);
+	CPU_SET(0, &cpu);
+	sys(sched_setaffinity(0, sizeof(cpu), &cpu));
 	for (uint32_t i = 0; i < RACE_COUNT; i++)
 		send_to(q->f->tx, q->f->rx, &i, sizeof(i));
 	return NULL;
