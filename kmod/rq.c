@@ -21,6 +21,7 @@
 #include "op.h"
 #include "port.h"
 #include "post.h"
+#include "recv.h"
 #include "region.h"
 #include "rq.h"
 
@@ -218,6 +219,8 @@ static int odg_rq_install(struct odg_port *port, struct odg_rq *rq,
 	} else {
 		rq->binding = binding;
 		rcu_assign_pointer(binding->rq, rq);
+		/* datagrams that wait already: the program has to kick */
+		odg_drain(binding);
 	}
 	spin_unlock_bh(&binding->lock);
 	if (ret)

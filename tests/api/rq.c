@@ -207,6 +207,21 @@ static void need_kick_only_while_datagrams_wait(void **state)
 	drop_ring(&q);
 }
 
+/* They came before the ring, even before the socket was bound to odgram. */
+static void datagrams_older_than_the_ring_ask_for_a_kick(void **state)
+{
+	struct rq_fix q;
+
+	queue_str(((struct fix *)*state)->tx, ((struct fix *)*state)->rx, "old");
+	setup_ring(&q, *state, 8);
+	ring_write(&q.r, 1, q.region, 0, 8);
+	want_true(ring_submit(&q.r));
+	want(kick(&q.f->p, q.f->rx), 0);
+	reap_ring(&q, 1, 0, 3);
+	want(*q.r.flags, 0);
+	drop_ring(&q);
+}
+
 static void inv1_waiting_datagram_is_not_overtaken_by_a_ring(void **state)
 {
 	struct rq_fix q;
@@ -591,6 +606,7 @@ int main(void)
 		T(ring_truncates_with_10040s_errno),
 		T(a51_ring_scatters_without_holes),
 		T(need_kick_only_while_datagrams_wait),
+		T(datagrams_older_than_the_ring_ask_for_a_kick),
 		T(inv1_waiting_datagram_is_not_overtaken_by_a_ring),
 		T(a90_ring_and_calls_share_one_order),
 		T(a_call_behind_unkicked_entries_serves_them_first),
