@@ -322,38 +322,56 @@ static int odg_post_all(struct odg_port *port, struct odg_binding *binding,
 	return i;
 }
 
+/**
+ * odg_attach_receiver - attach to a socket that receives are to be posted to
+ * @fd: its descriptor
+ * @binding: out: its binding, with a reference for the caller
+ *
+ * Return: the socket, to be given back with sockfd_put(), or an ERR_PTR().
+ */
+struct socket *odg_attach_receiver(int fd, struct odg_binding **binding)
+{
+	struct socket *sock;
+	int ret;
+
+	sock = sockfd_lookup(fd, &ret);
+	if (!sock)
+		return ERR_PTR(ret);
+	ret = odg_check_udp(sock);
+	if (ret)
+		goto err_put;
+	/* nothing can arrive yet */
+	ret = -EINVAL;
+	if (!READ_ONCE(inet_sk(sock->sk)->inet_num))
+		goto err_put;
+	*binding = odg_binding_attach(sock->sk);
+	ret = PTR_ERR_OR_ZERO(*binding);
+	if (ret)
+		goto err_put;
+	return sock;
+
+err_put:
+	sockfd_put(sock);
+	return ERR_PTR(ret);
+}
+
 int odg_post(struct odg_port *port, const struct odg_post *arg)
 {
 	struct odg_binding *binding;
 	struct socket *sock;
-	int ret;
+	int ret = -ESHUTDOWN;
 
 	if (arg->flags || !arg->count || arg->count > ODG_MAX_POSTS)
 		return -EINVAL;
 	if (!odg_port_ready(port))
 		return -ENXIO;
 
-	sock = sockfd_lookup(arg->fd, &ret);
-	if (!sock)
-		return ret;
-
-	ret = odg_check_udp(sock);
-	if (ret)
-		goto out;
-	ret = -EINVAL;
-	if (!READ_ONCE(inet_sk(sock->sk)->inet_num))
-		goto out;
-	ret = -ESHUTDOWN;
-	if (READ_ONCE(sock->sk->sk_shutdown) & RCV_SHUTDOWN)
-		goto out;
-
-	binding = odg_binding_attach(sock->sk);
-	ret = PTR_ERR_OR_ZERO(binding);
-	if (ret)
-		goto out;
-	ret = odg_post_all(port, binding, arg);
+	sock = odg_attach_receiver(arg->fd, &binding);
+	if (IS_ERR(sock))
+		return PTR_ERR(sock);
+	if (!(READ_ONCE(sock->sk->sk_shutdown) & RCV_SHUTDOWN))
+		ret = odg_post_all(port, binding, arg);
 	odg_binding_put(binding);
-out:
 	sockfd_put(sock);
 	return ret;
 }

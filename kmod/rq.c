@@ -15,7 +15,6 @@
 #include <linux/net.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
-#include <net/inet_sock.h>
 
 #include "binding.h"
 #include "op.h"
@@ -278,25 +277,13 @@ int odg_rq_create(struct odg_port *port, struct odg_rq_create *arg)
 	if (!odg_port_ready(port))
 		return -ENXIO;
 
-	sock = sockfd_lookup(arg->fd, &ret);
-	if (!sock)
-		return ret;
-	ret = odg_check_udp(sock);
-	if (ret)
-		goto out;
-	ret = -EINVAL;
-	if (!READ_ONCE(inet_sk(sock->sk)->inet_num))
-		goto out;
-
-	binding = odg_binding_attach(sock->sk);
-	ret = PTR_ERR_OR_ZERO(binding);
-	if (ret)
-		goto out;
+	sock = odg_attach_receiver(arg->fd, &binding);
+	if (IS_ERR(sock))
+		return PTR_ERR(sock);
 	mutex_lock(&port->create_lock);
 	ret = odg_rq_create_for(port, arg, binding);
 	mutex_unlock(&port->create_lock);
 	odg_binding_put(binding);
-out:
 	sockfd_put(sock);
 	return ret;
 }
