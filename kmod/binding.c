@@ -33,6 +33,7 @@
 #include <linux/slab.h>
 #include <linux/udp.h>
 #include <net/udp.h>
+#include <net/udp_tunnel.h>
 
 #include "binding.h"
 #include "compat.h"
@@ -200,7 +201,7 @@ static int odg_binding_hook(struct odg_binding *binding, struct sock *sk)
 	/* orders the hooks before the type; the stack tests the type first */
 	smp_wmb();
 	WRITE_ONCE(up->encap_type, ODG_ENCAP_TYPE);
-	odg_udp_encap_enable(sk);
+	udp_tunnel_encap_enable(sk);
 	return 0;
 }
 

@@ -91,24 +91,20 @@ static int odg_cancel_socket(struct odg_port *port, int fd)
 	struct odg_match match = {};
 	struct odg_binding *binding;
 	struct socket *sock;
-	int ret;
+	int found = 0;
 
-	sock = sockfd_lookup(fd, &ret);
-	if (!sock)
-		return ret;
-	ret = odg_check_udp(sock);
-	if (ret)
-		goto out;
+	sock = odg_udp_socket(fd);
+	if (IS_ERR(sock))
+		return PTR_ERR(sock);
 
 	binding = odg_binding_get(sock->sk);
 	if (binding) {
 		match.binding = binding;
-		ret = odg_end_all(port, &match, odg_cancel_op);
+		found = odg_end_all(port, &match, odg_cancel_op);
 		odg_binding_put(binding);
 	}
-out:
 	sockfd_put(sock);
-	return ret;
+	return found;
 }
 
 /* The port is going: drop what it has posted, wherever. */

@@ -89,12 +89,9 @@ static int odg_ioctl_bind(struct odg_port *port, union odg_arg *arg)
 	if (arg->bind.flags & ~ODG_BIND_DISCARD || arg->bind.__reserved)
 		return -EINVAL;
 
-	sock = sockfd_lookup(arg->bind.fd, &ret);
-	if (!sock)
-		return ret;
-	ret = odg_check_udp(sock);
-	if (ret)
-		goto out;
+	sock = odg_udp_socket(arg->bind.fd);
+	if (IS_ERR(sock))
+		return PTR_ERR(sock);
 
 	binding = odg_binding_attach(sock->sk);
 	ret = PTR_ERR_OR_ZERO(binding);
@@ -114,21 +111,17 @@ static int odg_with_binding(int fd, union odg_arg *arg,
 {
 	struct odg_binding *binding;
 	struct socket *sock;
-	int ret;
+	int ret = -ENOENT;
 
-	sock = sockfd_lookup(fd, &ret);
-	if (!sock)
-		return ret;
-	ret = odg_check_udp(sock);
-	if (ret)
-		goto out;
-	ret = -ENOENT;
+	sock = odg_udp_socket(fd);
+	if (IS_ERR(sock))
+		return PTR_ERR(sock);
+
 	binding = odg_binding_get(sock->sk);
-	if (!binding)
-		goto out;
-	ret = fn(binding, sock->sk, arg);
-	odg_binding_put(binding);
-out:
+	if (binding) {
+		ret = fn(binding, sock->sk, arg);
+		odg_binding_put(binding);
+	}
 	sockfd_put(sock);
 	return ret;
 }

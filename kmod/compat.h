@@ -148,7 +148,4 @@ static inline void odg_queue_icmp_err(struct sock *sk, struct sk_buff *skb,
 
 #endif
 
-/* 6.7: takes the sock.  Debian's 6.1.192 has that already, by backport. */
-#define odg_udp_encap_enable(sk) udp_tunnel_encap_enable(sk)
-
 #endif /* ODG_COMPAT_H */

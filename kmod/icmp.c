@@ -92,15 +92,14 @@ void odg_icmp_error(struct sock *sk, struct sk_buff *skb, int err, __be16 port,
 {
 	struct odg_binding *binding = rcu_dereference_sk_user_data(sk);
 	struct odg_icmp kind = odg_icmp_classify(skb);
-	bool recverr = odg_sk_recverr(sk);
-	bool to_socket = recverr;
+	bool to_socket = odg_sk_recverr(sk);
 	struct odg_cqe_wide cqe = {
 		.cqe.status = kind.time_exceeded ? -ENETRESET : -err,
 	};
 
 	if (!binding)
 		return;
-	if (recverr)
+	if (to_socket)
 		odg_queue_icmp_err(sk, skb, err, port, info, payload);
 	if (kind.too_big) {
 		/* path MTU: nothing that a receive should end for */

@@ -32,7 +32,6 @@
 #include <linux/vmalloc.h>
 
 #include "cancel.h"
-#include "compat.h"
 #include "main.h"
 #include "port.h"
 #include "region.h"

@@ -50,16 +50,34 @@ struct odg_posting {
 	struct odg_op *op;
 };
 
-/* 0 if the socket is one that odgram can serve. */
-int odg_check_udp(struct socket *sock)
+static bool odg_is_udp(const struct socket *sock)
 {
 	const struct sock *sk = sock->sk;
 
-	if (sock->type != SOCK_DGRAM || sk->sk_protocol != IPPROTO_UDP)
-		return -EOPNOTSUPP;
-	if (sk->sk_family != AF_INET && sk->sk_family != AF_INET6)
-		return -EOPNOTSUPP;
-	return 0;
+	return sock->type == SOCK_DGRAM && sk->sk_protocol == IPPROTO_UDP &&
+	       (sk->sk_family == AF_INET || sk->sk_family == AF_INET6);
+}
+
+/**
+ * odg_udp_socket - the socket behind a descriptor, if odgram can serve it
+ * @fd: the descriptor
+ *
+ * Return: the socket, to be given back with sockfd_put(), or an ERR_PTR() of
+ * -EBADF, -ENOTSOCK or -EOPNOTSUPP.
+ */
+struct socket *odg_udp_socket(int fd)
+{
+	struct socket *sock;
+	int ret;
+
+	sock = sockfd_lookup(fd, &ret);
+	if (!sock)
+		return ERR_PTR(ret);
+	if (!odg_is_udp(sock)) {
+		sockfd_put(sock);
+		return ERR_PTR(-EOPNOTSUPP);
+	}
+	return sock;
 }
 
 static int odg_answer(struct odg_posting *p, u32 state)
@@ -334,12 +352,9 @@ struct socket *odg_attach_receiver(int fd, struct odg_binding **binding)
 	struct socket *sock;
 	int ret;
 
-	sock = sockfd_lookup(fd, &ret);
-	if (!sock)
-		return ERR_PTR(ret);
-	ret = odg_check_udp(sock);
-	if (ret)
-		goto err_put;
+	sock = odg_udp_socket(fd);
+	if (IS_ERR(sock))
+		return sock;
 	/* nothing can arrive yet */
 	ret = -EINVAL;
 	if (!READ_ONCE(inet_sk(sock->sk)->inet_num))

@@ -7,7 +7,7 @@ struct odg_port;
 struct odg_post;
 struct socket;
 
-int odg_check_udp(struct socket *sock);
+struct socket *odg_udp_socket(int fd);
 struct socket *odg_attach_receiver(int fd, struct odg_binding **binding);
 int odg_post(struct odg_port *port, const struct odg_post *arg);
 

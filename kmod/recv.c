@@ -17,11 +17,11 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/odgram.h>
+#include <net/dsfield.h>
 #include <net/ipv6.h>
 #include <net/udp.h>
 
 #include "binding.h"
-#include "compat.h"
 #include "op.h"
 #include "port.h"
 #include "recv.h"

@@ -10,7 +10,6 @@
 #include <linux/odgram.h>
 
 #include "binding.h"
-#include "compat.h"
 #include "sockq.h"
 #include "stats.h"
 
