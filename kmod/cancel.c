@@ -86,9 +86,9 @@ static int odg_cancel_id(struct odg_port *port, u64 id)
 	return op && match.gen && odg_end_if(op, &match, odg_cancel_op);
 }
 
-static int odg_cancel_socket(struct odg_port *port, int fd)
+static int odg_cancel_socket(struct odg_port *port, int fd, pid_t tid)
 {
-	struct odg_match match = {};
+	struct odg_match match = { .tid = tid };
 	struct odg_binding *binding;
 	struct socket *sock;
 	int found = 0;
@@ -124,8 +124,8 @@ int odg_cancel(struct odg_port *port, const struct odg_cancel *arg)
 
 	if (!by_id && !by_socket && !by_thread)
 		return -EINVAL;
-	if ((!by_id && arg->id) || (!by_thread && arg->tid) ||
-	    (!by_socket && arg->fd != -1) || (by_thread && arg->tid <= 0))
+	if ((!by_id && arg->id) || (!by_socket && arg->fd != -1) ||
+	    (by_id && arg->tid) || (by_thread && !arg->tid) || arg->tid < 0)
 		return -EINVAL;
 	if (!odg_port_ready(port))
 		return -ENXIO;
@@ -133,7 +133,7 @@ int odg_cancel(struct odg_port *port, const struct odg_cancel *arg)
 	if (by_id) {
 		found = odg_cancel_id(port, arg->id);
 	} else if (by_socket) {
-		found = odg_cancel_socket(port, arg->fd);
+		found = odg_cancel_socket(port, arg->fd, arg->tid);
 	} else {
 		struct odg_match match = { .tid = arg->tid };
 

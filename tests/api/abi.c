@@ -347,9 +347,9 @@ static void reserved_fields_and_flags_must_be_zero(void **state)
 	x.mode = ODG_CANCEL_SOCKET;
 	x.id = f->op[0].r.id;
 	want(odg(f->p.fd, ODG_CANCEL, &x), -EINVAL);
-	row("CANCEL by socket with a thread");
+	row("CANCEL by socket with a thread that is none");
 	x.id = 0;
-	x.tid = getpid();
+	x.tid = -1;
 	want(odg(f->p.fd, ODG_CANCEL, &x), -EINVAL);
 	row("CANCEL by id with a socket");
 	x.mode = ODG_CANCEL_ID;

@@ -201,6 +201,37 @@ static void cancel_by_thread_spans_sockets(void **state)
 	close(other);
 }
 
+/* bx1: of one thread, on one socket; what either alone would take survives. */
+static void bx1_cancel_by_socket_and_thread(void **state)
+{
+	struct fix *f = *state;
+	struct poster p = { .f = f, .op = &f->op[2] };
+	int other = udp(f->family);
+	pthread_t t;
+
+	want(post_n(&f->p, f->rx, f->op, 2), 2);
+	post_pending(&f->p, other, &f->op[4]);
+	want(pthread_create(&t, NULL, poster, &p), 0);
+	want(pthread_join(t, NULL), 0);
+	row("a thread that has posted nothing there");
+	want(cancel_socket_thread(&f->p, other, p.tid), -ENOENT);
+	want(cancel_socket_thread(&f->p, f->rx, p.tid + 1), -ENOENT);
+	row("the other thread");
+	want(cancel_socket_thread(&f->p, f->rx, p.tid), 2);
+	reap_status(&f->p, &f->op[2], -ECANCELED);
+	reap_status(&f->p, &f->op[3], -ECANCELED);
+	want(cancel_socket_thread(&f->p, f->rx, p.tid), -ENOENT);
+	row("this one");
+	want(cancel_socket_thread(&f->p, f->rx, gettid_()), 2);
+	reap_status(&f->p, &f->op[0], -ECANCELED);
+	reap_status(&f->p, &f->op[1], -ECANCELED);
+	want_none(&f->p);
+	row("its op on another socket");
+	send_str(f->tx, other, "kept");
+	reap_data(&f->p, &f->op[4], "kept", 4);
+	close(other);
+}
+
 /* Invariant 2: a cancel never swallows a datagram. */
 static void inv2_datagram_goes_to_the_next_op(void **state)
 {
@@ -299,6 +330,7 @@ int main(void)
 		T(cancel_by_socket_needs_a_udp_socket),
 		T(a46_a47_cancel_by_thread),
 		T(cancel_by_thread_spans_sockets),
+		T(bx1_cancel_by_socket_and_thread),
 		T46(inv2_datagram_goes_to_the_next_op),
 		T(inv2_race_of_cancel_and_delivery),
 	};

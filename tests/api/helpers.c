@@ -326,8 +326,14 @@ int cancel_id(const struct port *p, uint64_t id)
 
 int cancel_socket(const struct port *p, int sock)
 {
+	return cancel_socket_thread(p, sock, 0);
+}
+
+int cancel_socket_thread(const struct port *p, int sock, int tid)
+{
 	struct odg_cancel c = {
 		.size = sizeof(c), .mode = ODG_CANCEL_SOCKET, .fd = sock,
+		.tid = tid,
 	};
 
 	return odg(p->fd, ODG_CANCEL, &c);

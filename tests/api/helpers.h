@@ -128,6 +128,7 @@ int odg_unbind(const struct port *p, int sock);
 int cancel_id(const struct port *p, uint64_t id);
 int cancel_socket(const struct port *p, int sock);
 int cancel_thread(const struct port *p, int tid);
+int cancel_socket_thread(const struct port *p, int sock, int tid);
 
 /* --- operations -------------------------------------------------------- */
 

@@ -243,7 +243,7 @@ struct odg_post {
 
 /* odg_cancel.mode */
 #define ODG_CANCEL_ID		1	/* the op named by @id */
-#define ODG_CANCEL_SOCKET	2	/* this port's ops on socket @fd */
+#define ODG_CANCEL_SOCKET	2	/* this port's ops on socket @fd, by @tid */
 #define ODG_CANCEL_THREAD	3	/* this port's ops posted by thread @tid */
 
 /**
@@ -251,7 +251,8 @@ struct odg_post {
  * @size: sizeof(struct odg_cancel)
  * @mode: ODG_CANCEL_ID, _SOCKET or _THREAD
  * @fd: the socket for _SOCKET, else -1
- * @tid: the thread for _THREAD as gettid(2) of that thread returned it, else 0
+ * @tid: for _THREAD and _SOCKET: the thread as gettid(2) of that thread returned
+ *	it; 0 with _SOCKET means any; else 0
  * @id: the op for _ID, else 0
  *
  * Each op cancelled completes in the queue with -ECANCELED and no data.  The

@@ -105,9 +105,11 @@ int odg_post_buf(struct odg_port *port, int sockfd, void *buf, uint32_t len,
 		 uint64_t user_data);
 
 /*
- * odg_cancel_id     - cancel the op that odg_recv.id named
- * odg_cancel_socket - cancel this port's ops on a socket
- * odg_cancel_thread - cancel this port's ops posted by a thread, by gettid(2)
+ * odg_cancel_id            - cancel the op that odg_recv.id named
+ * odg_cancel_socket        - cancel this port's ops on a socket
+ * odg_cancel_thread        - cancel this port's ops posted by a thread, by
+ *                            gettid(2)
+ * odg_cancel_socket_thread - cancel those that are both
  *
  * Each op cancelled still completes, with -ECANCELED and no data.  Returns how
  * many were cancelled, at least 1, or -ENOENT: they have completed already.
@@ -115,6 +117,7 @@ int odg_post_buf(struct odg_port *port, int sockfd, void *buf, uint32_t len,
 int odg_cancel_id(struct odg_port *port, uint64_t id);
 int odg_cancel_socket(struct odg_port *port, int sockfd);
 int odg_cancel_thread(struct odg_port *port, int tid);
+int odg_cancel_socket_thread(struct odg_port *port, int sockfd, int tid);
 
 /**
  * odg_wait - sleep until completions are unread

@@ -198,39 +198,39 @@ int odg_post_buf(struct odg_port *port, int sockfd, void *buf, uint32_t len,
 	return ret < 0 ? ret : 0;
 }
 
-int odg_cancel_id(struct odg_port *port, uint64_t id)
+static int cancel(struct odg_port *port, uint32_t mode, int fd, int tid,
+		  uint64_t id)
 {
 	struct odg_cancel arg = {
 		.size = sizeof(arg),
-		.mode = ODG_CANCEL_ID,
-		.fd = -1,
+		.mode = mode,
+		.fd = fd,
+		.tid = tid,
 		.id = id,
 	};
 
 	return odgn_port_call(port, ODG_CANCEL, &arg);
 }
 
+int odg_cancel_id(struct odg_port *port, uint64_t id)
+{
+	return cancel(port, ODG_CANCEL_ID, -1, 0, id);
+}
+
 int odg_cancel_socket(struct odg_port *port, int sockfd)
 {
-	struct odg_cancel arg = {
-		.size = sizeof(arg),
-		.mode = ODG_CANCEL_SOCKET,
-		.fd = sockfd,
-	};
-
-	return odgn_port_call(port, ODG_CANCEL, &arg);
+	return cancel(port, ODG_CANCEL_SOCKET, sockfd, 0, 0);
 }
 
 int odg_cancel_thread(struct odg_port *port, int tid)
 {
-	struct odg_cancel arg = {
-		.size = sizeof(arg),
-		.mode = ODG_CANCEL_THREAD,
-		.fd = -1,
-		.tid = tid,
-	};
+	return cancel(port, ODG_CANCEL_THREAD, -1, tid, 0);
+}
 
-	return odgn_port_call(port, ODG_CANCEL, &arg);
+/* a thread that is none has posted nothing: not the kernel's "any" */
+int odg_cancel_socket_thread(struct odg_port *port, int sockfd, int tid)
+{
+	return tid ? cancel(port, ODG_CANCEL_SOCKET, sockfd, tid, 0) : -EINVAL;
 }
 
 int odg_wait(struct odg_port *port, uint32_t min, uint64_t timeout_ns)
