@@ -15,7 +15,7 @@
  * The end goes in phases:
  *
  *   1. encap_type is cleared: the stack calls us for no new datagram
- *   2. the other hooks and sk_user_data are given back
+ *   2. the other hooks and sk_user_data are given back, the registry forgets it
  *   3. under binding->lock the door is closed (dead) and the FIFO aborted
  *   4. the attachment's reference goes; calls may hold others for a while
  *   5. after a grace period for softirqs that came in before (1), it is freed
@@ -41,6 +41,7 @@
 #include "op.h"
 #include "port.h"
 #include "recv.h"
+#include "registry.h"
 #include "rq.h"
 #include "sockq.h"
 
@@ -125,6 +126,7 @@ static void odg_binding_release(struct odg_binding *binding, struct sock *sk)
 	rcu_assign_sk_user_data(sk, NULL);
 	write_unlock_bh(&sk->sk_callback_lock);
 
+	odg_registry_forget(binding);
 	odg_binding_abort(binding);
 	odg_binding_put(binding);
 }
@@ -164,6 +166,10 @@ static struct odg_binding *odg_binding_alloc(struct sock *sk)
 	INIT_LIST_HEAD(&binding->fifo);
 	binding->drops_start = atomic_read(&sk->sk_drops);
 	binding->drops_told = binding->drops_start;
+	if (odg_registry_reserve(binding)) {
+		kfree(binding);
+		return NULL;
+	}
 	/* the caller's open file keeps the module until here */
 	__module_get(THIS_MODULE);
 	return binding;
@@ -226,11 +232,15 @@ struct odg_binding *odg_binding_attach(struct sock *sk)
 
 	lock_sock(sk);
 	ret = odg_binding_hook(binding, sk);
+	/* under the lock, or ODG_UNBIND might be faster */
+	if (!ret)
+		odg_registry_publish(binding);
 	release_sock(sk);
 	if (!ret)
 		return binding;
 
 	/* never seen by anybody else */
+	odg_registry_forget(binding);
 	odg_binding_free_rcu(&binding->rcu);
 	/* unless the hooks are ours: another thread was faster */
 	binding = odg_binding_get(sk);

@@ -15,8 +15,10 @@ struct odg_rq;
 
 /**
  * struct odg_binding - what hangs on a UDP socket that odgram serves
- * @sk: the socket; valid for whoever holds its file or came here through it
+ * @sk: the socket; valid for whoever holds its file or came here through it, and
+ *	for others under @lock while not @dead
  * @ref: the attachment, and each call that works with the binding
+ * @id: its number in the registry
  * @post_lock: one post at a time, so that posting order is the FIFO's order
  * @discard: ODG_BIND_DISCARD
  * @lock: protects everything below
@@ -44,6 +46,7 @@ struct odg_rq;
 struct odg_binding {
 	struct sock *sk;
 	refcount_t ref;
+	u32 id;
 	struct mutex post_lock;		/* posting order */
 	bool discard;
 

@@ -10,6 +10,7 @@
 #include <linux/workqueue.h>
 
 #include "main.h"
+#include "registry.h"
 
 struct workqueue_struct *odg_wq;
 
@@ -21,11 +22,16 @@ static int __init odg_init(void)
 	if (!odg_wq)
 		return -ENOMEM;
 
-	ret = odg_chardev_init();
+	ret = odg_registry_init();
 	if (ret)
 		goto err_wq;
+	ret = odg_chardev_init();
+	if (ret)
+		goto err_registry;
 	return 0;
 
+err_registry:
+	odg_registry_exit();
 err_wq:
 	destroy_workqueue(odg_wq);
 	return ret;
@@ -34,8 +40,9 @@ err_wq:
 static void __exit odg_exit(void)
 {
 	odg_chardev_exit();
+	odg_registry_exit();
 	destroy_workqueue(odg_wq);
-	/* bindings are freed, and let go of us, by RCU callbacks */
+	/* bindings and ports are freed by RCU callbacks of ours */
 	rcu_barrier();
 }
 

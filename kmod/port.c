@@ -5,16 +5,18 @@
  * Lifetime: that of the open file.  Posted ops point to their port, so the
  * release goes in phases:
  *
- *   1. the door is closed: no call can be running, the file is gone
+ *   1. the door is closed: no call can be running, the file is gone, and the
+ *      registry does not show it any more
  *   2. every posted op is taken out of its FIFO, every request queue out of its
  *      binding (under the binding's lock)
  *   3. synchronize_rcu(): whoever took an op or an entry before us has finished
  *      with the port (completions run with bottom halves off)
  *   4. the reap work is cancelled and the last ops are reaped
- *   5. the memory is freed
+ *   5. the memory is freed, after a grace period
  *
  * Holders of a port: the file (1), posted ops and request queues (2), running
- * completions (3), the reap work (4).
+ * completions (3), the reap work (4), walks of the registry (3, or 5 if it never
+ * had a queue).
  *
  * Locks: port->lock covers the ring, the free ops and the counters; it nests
  * inside binding->lock and has nothing inside.  port->create_lock makes the
@@ -25,16 +27,20 @@
 #include <linux/cred.h>
 #include <linux/hrtimer.h>
 #include <linux/log2.h>
+#include <linux/nsproxy.h>
 #include <linux/odgram.h>
+#include <linux/pid.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
+#include <net/net_namespace.h>
 
 #include "cancel.h"
 #include "main.h"
 #include "port.h"
 #include "region.h"
+#include "registry.h"
 #include "rq.h"
 
 /* A program that makes no calls gets its pages back this late. */
@@ -46,6 +52,17 @@ static void odg_port_reap_work(struct work_struct *work)
 				 reap_work));
 }
 
+static void odg_port_free_rcu(struct rcu_head *rcu)
+{
+	struct odg_port *port = container_of(rcu, struct odg_port, rcu);
+
+	if (port->user)
+		free_uid(port->user);
+	put_pid(port->owner);
+	put_net(port->net);
+	kfree(port);
+}
+
 struct odg_port *odg_port_create(void)
 {
 	struct odg_port *port = kzalloc(sizeof(*port), GFP_KERNEL_ACCOUNT);
@@ -55,6 +72,9 @@ struct odg_port *odg_port_create(void)
 
 	if (!capable(CAP_IPC_LOCK))
 		port->user = get_uid(current_user());
+	port->net = get_net(current->nsproxy->net_ns);
+	port->owner = get_pid(task_tgid(current));
+	port->uid = current_uid();
 	mutex_init(&port->create_lock);
 	mutex_init(&port->reap_lock);
 	spin_lock_init(&port->lock);
@@ -63,12 +83,17 @@ struct odg_port *odg_port_create(void)
 	init_llist_head(&port->dead_rqs);
 	xa_init_flags(&port->rqs, XA_FLAGS_ALLOC);
 	INIT_DELAYED_WORK(&port->reap_work, odg_port_reap_work);
+	if (odg_registry_add_port(port)) {
+		odg_port_free_rcu(&port->rcu);
+		return NULL;
+	}
 	return port;
 }
 EXPORT_SYMBOL_IF_KUNIT(odg_port_create);
 
 void odg_port_release(struct odg_port *port)
 {
+	odg_registry_del_port(port);
 	if (port->ready) {
 		odg_drop_all(port);
 		odg_rq_port_gone(port);
@@ -81,9 +106,8 @@ void odg_port_release(struct odg_port *port)
 		odg_ring_destroy(&port->ring);
 		kvfree(port->ops);
 	}
-	if (port->user)
-		free_uid(port->user);
-	kfree(port);
+	/* odg_exit() waits for this callback to return */
+	call_rcu(&port->rcu, odg_port_free_rcu);
 }
 EXPORT_SYMBOL_IF_KUNIT(odg_port_release);
 

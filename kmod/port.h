@@ -13,11 +13,18 @@
 #include "op.h"
 #include "ring.h"
 
+struct net;
 struct odg_region;
+struct pid;
 
 /**
  * struct odg_port - one open file of /dev/odgram
  * @user: who is charged for locked memory, NULL for one with CAP_IPC_LOCK
+ * @net: the namespace it was opened in
+ * @owner: the process that opened it
+ * @uid: the user who did
+ * @id: its number in the registry
+ * @rcu: frees it
  * @create_lock: one ODG_CQ_CREATE, _RQ_CREATE or change of @regions at a time
  * @ready: the queue exists; release after everything it needs, acquire before
  * @cqe_size: bytes of one completion
@@ -41,6 +48,11 @@ struct odg_region;
  */
 struct odg_port {
 	struct user_struct *user;
+	struct net *net;
+	struct pid *owner;
+	kuid_t uid;
+	u32 id;
+	struct rcu_head rcu;
 	struct mutex create_lock;	/* see above */
 	bool ready;
 	u32 cqe_size;
