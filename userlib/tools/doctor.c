@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+/*
+ * odgram doctor: is this machine, and this user, ready for odgram, and what to
+ * type if not.
+ *
+ * Each check prints a line: "ok", "hint" (works, could be better) or "WRONG" (does
+ * not work).  Only what is wrong makes the command fail.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <odgram.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+/* Kernels the module compiles for: from, and up to but without. */
+#define KERNEL_FIRST	(6 * 1000 + 1)
+#define KERNEL_END	(6 * 1000 + 18)
+
+/* Below these a program of some size runs into the limit. */
+#define MEMLOCK_ENOUGH	(8UL << 20)
+#define RMEM_ENOUGH	(1UL << 20)
+
+enum verdict { FINE, HINT, WRONG };
+
+static __attribute__((format(printf, 3, 4))) enum verdict
+say(enum verdict verdict, const char *what, const char *format, ...)
+{
+	static const char *const words[] = { "ok", "hint", "WRONG" };
+	va_list args;
+
+	printf("%-5s  %-11s  ", words[verdict], what);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	putchar('\n');
+	return verdict;
+}
+
+static enum verdict check_kernel(void)
+{
+	unsigned int major, minor;
+	struct utsname name;
+
+	if (uname(&name) || sscanf(name.release, "%u.%u", &major, &minor) != 2)
+		return say(HINT, "kernel", "cannot tell its version");
+	if (major * 1000 + minor < KERNEL_FIRST)
+		return say(WRONG, "kernel", "%s is too old: boot 6.1 or newer",
+			   name.release);
+	if (major * 1000 + minor >= KERNEL_END)
+		return say(WRONG, "kernel",
+			   "%s is newer than the module knows: boot 6.1 to 6.17",
+			   name.release);
+	return say(FINE, "kernel", "%s", name.release);
+}
+
+static enum verdict check_module(void)
+{
+	if (access("/sys/class/misc/odgram", F_OK))
+		return say(WRONG, "module",
+			   "not loaded: sudo modprobe odgram");
+	return say(FINE, "module", "loaded");
+}
+
+/* By opening a port: right of access, version and a small queue's memory. */
+static enum verdict check_device(void)
+{
+	struct odg_port *port;
+	char text[400];
+	int err = odg_port_open(&port, 1, 0);
+
+	if (err)
+		return say(WRONG, "device", "%s",
+			   odg_explain(ODG_CALL_OPEN, err, text, sizeof(text)));
+	odg_port_close(port);
+	return say(FINE, "device", "/dev/odgram opens for uid %u",
+		   (unsigned int)geteuid());
+}
+
+static enum verdict check_memlock(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &limit))
+		return say(HINT, "memlock", "%s", strerror(errno));
+	if (limit.rlim_cur == RLIM_INFINITY)
+		return say(FINE, "memlock", "no limit");
+	if (limit.rlim_cur < MEMLOCK_ENOUGH)
+		return say(HINT, "memlock",
+			   "%" PRIu64 " KiB for pinned buffers: ulimit -l %lu, or LimitMEMLOCK= of the service",
+			   (uint64_t)limit.rlim_cur >> 10, MEMLOCK_ENOUGH >> 10);
+	return say(FINE, "memlock", "%" PRIu64 " KiB",
+		   (uint64_t)limit.rlim_cur >> 10);
+}
+
+/* Where datagrams wait that found no posted receive. */
+static enum verdict check_rmem(const char *name)
+{
+	unsigned long bytes;
+	char path[64];
+	FILE *file;
+	int found = 0;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/core/%s", name);
+	file = fopen(path, "re");
+	if (file) {
+		found = fscanf(file, "%lu", &bytes);
+		fclose(file);
+	}
+	/* only the first network namespace shows them */
+	if (found != 1)
+		return say(HINT, name, "not shown in this network namespace");
+	if (bytes < RMEM_ENOUGH)
+		return say(HINT, name,
+			   "%lu bytes, little for bursts: sudo sysctl -w net.core.%s=%lu",
+			   bytes, name, RMEM_ENOUGH);
+	return say(FINE, name, "%lu bytes", bytes);
+}
+
+static int doctor(int argc, char **argv)
+{
+	int wrong = 0;
+
+	if (argc > 1) {
+		fprintf(stderr, "odgram doctor: no argument %s\n", argv[1]);
+		return TOOL_USAGE;
+	}
+	wrong += check_kernel() == WRONG;
+	wrong += check_module() == WRONG;
+	wrong += check_device() == WRONG;
+	wrong += check_memlock() == WRONG;
+	wrong += check_rmem("rmem_default") == WRONG;
+	wrong += check_rmem("rmem_max") == WRONG;
+	return wrong ? TOOL_FAILED : TOOL_OK;
+}
+
+const struct tool_command tool_doctor = {
+	.name = "doctor",
+	.help = "is this machine ready for odgram, and what to type if not",
+	.usage = "",
+	.run = doctor,
+};

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The odgram tool: what its subcommands share. */
+#ifndef ODG_TOOL_H
+#define ODG_TOOL_H
+
+/* How the tool ends. */
+#define TOOL_OK		0
+#define TOOL_FAILED	1	/* said why on stderr */
+#define TOOL_USAGE	2	/* called in a wrong way; said so on stderr */
+
+/**
+ * struct tool_command - a subcommand
+ * @name: what to call it by
+ * @help: what it does, in a line
+ * @usage: its arguments, and a line for each that needs one
+ * @run: does it; argv[0] is @name, and "--help" is not for it to handle.  Returns
+ *	TOOL_*.
+ */
+struct tool_command {
+	const char *name;
+	const char *help;
+	const char *usage;
+	int (*run)(int argc, char **argv);
+};
+
+extern const struct tool_command tool_doctor;
+
+#endif /* ODG_TOOL_H */
