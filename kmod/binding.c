@@ -256,6 +256,16 @@ out:
 }
 EXPORT_SYMBOL_IF_KUNIT(odg_binding_attach);
 
+/* What ODG_BIND asks for, from now on. */
+void odg_binding_set_flags(struct odg_binding *binding, u32 flags)
+{
+	spin_lock_bh(&binding->lock);
+	WRITE_ONCE(binding->flags, flags);
+	if (!odg_icmp_wanted(binding, binding->icmp_status))
+		binding->icmp_status = 0;
+	spin_unlock_bh(&binding->lock);
+}
+
 /**
  * odg_binding_detach_idle - give an idle socket back to plain UDP
  * @binding: of @sk, the caller has a reference

@@ -13,6 +13,9 @@
 struct odg_op;
 struct odg_rq;
 
+#define ODG_BIND_FLAGS	(ODG_BIND_DISCARD | ODG_BIND_NO_UNREACH | \
+			 ODG_BIND_NO_NETRESET)
+
 /**
  * struct odg_binding - what hangs on a UDP socket that odgram serves
  * @sk: the socket; valid for whoever holds its file or came here through it, and
@@ -20,7 +23,7 @@ struct odg_rq;
  * @ref: the attachment, and each call that works with the binding
  * @id: its number in the registry
  * @post_lock: one post at a time, so that posting order is the FIFO's order
- * @discard: ODG_BIND_DISCARD
+ * @flags: ODG_BIND_*; written under @lock
  * @lock: protects everything below
  * @fifo: posted ops, oldest first
  * @rq: the request queue, or NULL; a hint where read without the lock
@@ -48,7 +51,7 @@ struct odg_binding {
 	refcount_t ref;
 	u32 id;
 	struct mutex post_lock;		/* posting order */
-	bool discard;
+	u32 flags;
 
 	spinlock_t lock;		/* of what follows, to @cqe */
 	struct list_head fifo;
@@ -76,6 +79,7 @@ struct odg_binding {
 struct odg_binding *odg_binding_get(struct sock *sk);
 struct odg_binding *odg_binding_attach(struct sock *sk);
 int odg_binding_detach_idle(struct odg_binding *binding, struct sock *sk);
+void odg_binding_set_flags(struct odg_binding *binding, u32 flags);
 void odg_binding_put(struct odg_binding *binding);
 int odg_binding_append(struct odg_binding *binding, struct odg_op *op);
 

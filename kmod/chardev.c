@@ -86,7 +86,7 @@ static int odg_ioctl_bind(struct odg_port *port, union odg_arg *arg)
 	struct socket *sock;
 	int ret;
 
-	if (arg->bind.flags & ~ODG_BIND_DISCARD || arg->bind.__reserved)
+	if (arg->bind.flags & ~ODG_BIND_FLAGS || arg->bind.__reserved)
 		return -EINVAL;
 
 	sock = odg_udp_socket(arg->bind.fd);
@@ -97,7 +97,7 @@ static int odg_ioctl_bind(struct odg_port *port, union odg_arg *arg)
 	ret = PTR_ERR_OR_ZERO(binding);
 	if (ret)
 		goto out;
-	WRITE_ONCE(binding->discard, arg->bind.flags & ODG_BIND_DISCARD);
+	odg_binding_set_flags(binding, arg->bind.flags);
 	odg_binding_put(binding);
 out:
 	sockfd_put(sock);

@@ -80,6 +80,15 @@ static void odg_fill_icmp(struct odg_cqe_wide *cqe, struct sock *sk,
 	}
 }
 
+/* Does the program want to be told of an error with this status? */
+bool odg_icmp_wanted(const struct odg_binding *binding, int status)
+{
+	u32 flags = READ_ONCE(binding->flags);
+
+	return !((status == -ECONNREFUSED && flags & ODG_BIND_NO_UNREACH) ||
+		 (status == -ENETRESET && flags & ODG_BIND_NO_NETRESET));
+}
+
 static void odg_report_to_socket(struct sock *sk, int err)
 {
 	sk->sk_err = err;
@@ -112,7 +121,10 @@ void odg_icmp_error(struct sock *sk, struct sk_buff *skb, int err, __be16 port,
 
 	spin_lock_bh(&binding->lock);
 	binding->icmp++;
-	if (binding->depth) {
+	if (!odg_icmp_wanted(binding, cqe.cqe.status)) {
+		/* nor in sk_err, where the next post would find it */
+		to_socket = false;
+	} else if (binding->depth) {
 		odg_op_complete(list_first_entry(&binding->fifo, struct odg_op,
 						 node), &cqe);
 		to_socket = false;

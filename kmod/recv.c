@@ -353,7 +353,7 @@ int odg_encap_rcv(struct sock *sk, struct sk_buff *skb)
 
 	if (!binding)
 		return ODG_PASS_ON;
-	if (READ_ONCE(binding->discard))
+	if (READ_ONCE(binding->flags) & ODG_BIND_DISCARD)
 		return odg_discard(binding, skb);
 	if (!odg_something_posted(binding) || !odg_sockq_empty(sk))
 		return ODG_PASS_ON;

@@ -314,7 +314,7 @@ static void reserved_fields_and_flags_must_be_zero(void **state)
 	want(odg(f->p.fd, ODG_BIND, &b), -EINVAL);
 	row("BIND flags");
 	b.__reserved = 0;
-	b.flags = 2;
+	b.flags = 0x08000000;
 	want(odg(f->p.fd, ODG_BIND, &b), -EINVAL);
 	b.flags = 0x80000000;
 	want(odg(f->p.fd, ODG_BIND, &b), -EINVAL);

@@ -271,6 +271,69 @@ static void only_the_sender_is_told(void **state)
 	want(sock_stats(&f->p, f->rx).icmp, 0);
 }
 
+/* bi10: turned off and on again, with receives posted all the time. */
+static void bi10_no_unreach_ends_no_op(void **state)
+{
+	struct fix *f = *state;
+	union sockaddr_any a;
+	socklen_t len = closed_port(f, &a);
+
+	want(post_n(&f->p, f->rx, f->op, 2), 2);
+	row("off");
+	want(odg_bind(&f->p, f->rx, ODG_BIND_NO_UNREACH), 0);
+	send_away(f->rx, &a, len);
+	eventually(sock_stats(&f->p, f->rx).icmp == 1);
+	want_none(&f->p);
+	row("time exceeded off does not concern it");
+	want(odg_bind(&f->p, f->rx, ODG_BIND_NO_NETRESET), 0);
+	send_away(f->rx, &a, len);
+	reap_status(&f->p, &f->op[0], -ECONNREFUSED);
+	row("on");
+	want(odg_bind(&f->p, f->rx, 0), 0);
+	send_away(f->rx, &a, len);
+	reap_status(&f->p, &f->op[1], -ECONNREFUSED);
+}
+
+static void bi10_no_unreach_is_not_remembered(void **state)
+{
+	struct fix *f = *state;
+	union sockaddr_any a;
+	socklen_t len = closed_port(f, &a);
+
+	want(odg_bind(&f->p, f->rx, ODG_BIND_NO_UNREACH), 0);
+	send_away(f->rx, &a, len);
+	eventually(sock_stats(&f->p, f->rx).icmp == 1);
+	post_pending(&f->p, f->rx, &f->op[0]);
+	want(cancel_id(&f->p, f->op[0].r.id), 1);
+	reap_status(&f->p, &f->op[0], -ECANCELED);
+	row("one that was remembered before is forgotten");
+	want(odg_bind(&f->p, f->rx, 0), 0);
+	send_away(f->rx, &a, len);
+	eventually(sock_stats(&f->p, f->rx).icmp == 2);
+	want(odg_bind(&f->p, f->rx, ODG_BIND_NO_UNREACH), 0);
+	post_pending(&f->p, f->rx, &f->op[1]);
+}
+
+/* The error queue is the program's other wish: it holds, and ends no receive. */
+static void bi10_no_unreach_keeps_the_error_queue(void **state)
+{
+	struct fix *f = *state;
+	union sockaddr_any a;
+	socklen_t len = closed_port(f, &a);
+	char payload[16];
+
+	if (f->family == AF_INET)
+		set_opt(f->rx, IPPROTO_IP, IP_RECVERR, 1);
+	else
+		set_opt(f->rx, IPPROTO_IPV6, IPV6_RECVERR, 1);
+	want(odg_bind(&f->p, f->rx, ODG_BIND_NO_UNREACH), 0);
+	send_away(f->rx, &a, len);
+	eventually(sock_stats(&f->p, f->rx).icmp == 1);
+	want(sys(recv(f->rx, payload, sizeof(payload),
+		      MSG_ERRQUEUE | MSG_DONTWAIT)), 4);
+	post_pending(&f->p, f->rx, &f->op[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +350,9 @@ int main(void)
 		T46(report_behind_a_queued_datagram),
 		T46(many_reports_are_counted),
 		T(only_the_sender_is_told),
+		T46(bi10_no_unreach_ends_no_op),
+		T46(bi10_no_unreach_is_not_remembered),
+		T46(bi10_no_unreach_keeps_the_error_queue),
 	};
 	return cmocka_run_group_tests_name("icmp", tests, NULL, NULL);
 }

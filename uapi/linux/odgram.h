@@ -159,6 +159,8 @@ struct odg_cq_create {
 
 /* odg_bind.flags */
 #define ODG_BIND_DISCARD	(1U << 0)	/* measure: drop every datagram in the hook */
+#define ODG_BIND_NO_UNREACH	(1U << 1)	/* no ICMP port unreachable */
+#define ODG_BIND_NO_NETRESET	(1U << 2)	/* no ICMP time exceeded */
 
 /**
  * struct odg_bind - attach odgram to a UDP socket, or detach it
@@ -167,9 +169,13 @@ struct odg_cq_create {
  * @flags: ODG_BIND_*; 0 for ODG_UNBIND
  * @__reserved: 0
  *
- * Attaching is also done by the first post; doing it again changes only the
- * flags.  Detaching is refused with EBUSY while receives are posted; datagrams
- * in the socket's queue stay there.
+ * Attaching is also done by the first post, with no flags; doing it again changes
+ * only the flags, whatever is posted.  Detaching is refused with EBUSY while
+ * receives are posted; datagrams in the socket's queue stay there.
+ *
+ * An ICMP error that a flag turns off ends no receive and is not kept for the next
+ * one; one that was kept already is forgotten.  odg_sock_stats.icmp still counts
+ * it, and a socket with IP_RECVERR or IPV6_RECVERR still has it in its error queue.
  */
 struct odg_bind {
 	__u32 size;
