@@ -18,6 +18,7 @@ bool odgw_is_fork_child(void)
 static void before(void)
 {
 	odgw_startup_lock();
+	odgw_rio_lock();
 	odgw_queue_lock();
 	odgw_thread_lock();
 	odgw_socket_lock();
@@ -32,6 +33,7 @@ static void after(void)
 	odgw_socket_unlock();
 	odgw_thread_unlock();
 	odgw_queue_unlock();
+	odgw_rio_unlock();
 	odgw_startup_unlock();
 }
 
@@ -41,6 +43,7 @@ static void in_child(void)
 	odgw_handle_forked();
 	odgw_thread_forked();
 	odgw_queue_forked();
+	odgw_rio_forked();
 	after();
 }
 

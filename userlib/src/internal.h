@@ -8,6 +8,7 @@
  * Locks, outermost first; each is static in the file it is named by:
  *
  *   startup.c  the count of WSAStartup()
+ *   rio.c      the objects of registered I/O
  *   event      struct odgw_event.posting, one per event: held over a post, so
  *              that nobody returns from a wait before the post has settled
  *   queue.c    the process's port, its ops in flight and their waiters
@@ -189,6 +190,14 @@ int odgw_thread_posts(void);			/* at exit, cancel its ops */
 void odgw_thread_lock(void);
 void odgw_thread_unlock(void);
 void odgw_thread_forked(void);
+
+/* rio.c and its like, which know more of each other in rio.h */
+
+void odgw_rio_socket_closing(int fd);	/* call it before close(2) */
+void odgw_rio_shutdown(void);
+void odgw_rio_lock(void);
+void odgw_rio_unlock(void);
+void odgw_rio_forked(void);
 
 /* fork.c */
 

@@ -224,6 +224,7 @@ static int forget_and_close(int fd)
 	if (attributes)
 		atomic_store(attributes, 0);
 	odgw_queue_cancel_socket(fd);
+	odgw_rio_socket_closing(fd);
 	return close(fd) ? odgw_wsa_from_errno(errno) : 0;
 }
 

@@ -60,7 +60,7 @@ int WSAAPI WSAStartup(WORD wVersionRequested, LPWSADATA data)
 }
 
 /*
- * The port goes first: its ops then end without completions, so no event is
+ * The ports go first: their ops then end without completions, so no event is
  * set.  Closing the sockets ends what other threads are blocked in.
  */
 int WSAAPI WSACleanup(void)
@@ -71,6 +71,7 @@ int WSAAPI WSACleanup(void)
 	pthread_mutex_lock(&lock);
 	if (atomic_load(&started) && atomic_fetch_sub(&started, 1) == 1) {
 		odgw_queue_shutdown();
+		odgw_rio_shutdown();
 		odgw_socket_close_all();
 	}
 	pthread_mutex_unlock(&lock);

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Completion queues: a port each.
+ *
+ * A queue never overflows: the limits of the request queues attached to it add up
+ * to no more than its capacity, and a request counts until its completion was
+ * dequeued.
+ *
+ * The RIO lock is held to create, resize and close.  RIODequeueCompletion() takes
+ * none: the program lets one thread at a time dequeue.
+ */
+#include <errno.h>
+
+#include "rio.h"
+
+struct odgw_slots odgw_rio_cqs;
+
+static char nothing;
+
+static int create(DWORD size, RIO_CQ *handle)
+{
+	struct odgw_rio_cq *cq;
+	int ret;
+
+	if (!size || size > RIO_MAX_CQ_SIZE)
+		return WSAEINVAL;
+	if (size > ODG_MAX_CQ_ENTRIES)
+		return WSAENOBUFS;
+	cq = odgw_slot_take(&odgw_rio_cqs);
+	if (!cq)
+		return WSAENOBUFS;
+	ret = odg_port_open(&cq->port, size, ODG_CQ_WIDE);
+	if (ret) {
+		odgw_slot_free(&odgw_rio_cqs, cq);
+		return odgw_wsa_from_open(ret);
+	}
+	cq->ring = *odg_port_cq(cq->port);
+	cq->capacity = size;
+	cq->nothing = -1;
+	*handle = odgw_slot_publish(cq);
+	return 0;
+}
+
+RIO_CQ WINAPI odgw_rio_create_cq(DWORD size, PRIO_NOTIFICATION_COMPLETION how)
+{
+	RIO_CQ handle = RIO_INVALID_CQ;
+	int err = odgw_enter();
+
+	if (!err && how)
+		err = WSAEOPNOTSUPP;
+	if (!err) {
+		odgw_rio_lock();
+		err = create(size, &handle);
+		odgw_rio_unlock();
+	}
+	odgw_leave_failed(err);
+	return handle;
+}
+
+static int resize(struct odgw_rio_cq *cq, DWORD size)
+{
+	uint32_t idx;
+
+	if (!cq || !size || size > RIO_MAX_CQ_SIZE)
+		return WSAEINVAL;
+	if (size < cq->reserved || size < odg_cq_peek(&cq->ring, &idx))
+		return WSAETOOMANYREFS;
+	if (size > cq->ring.__mask + 1)
+		return WSAENOBUFS;
+	cq->capacity = size;
+	return 0;
+}
+
+BOOL WINAPI odgw_rio_resize_cq(RIO_CQ handle, DWORD size)
+{
+	int err = odgw_enter();
+
+	if (!err) {
+		odgw_rio_lock();
+		err = resize(odgw_slot_get(&odgw_rio_cqs, handle), size);
+		odgw_rio_unlock();
+	}
+	return !odgw_leave_failed(err);
+}
+
+/* Closing the port drops what is still posted. */
+void odgw_rio_cq_destroy(struct odgw_rio_cq *cq)
+{
+	odgw_slot_retire(cq);
+	odgw_rio_rq_cq_closed(cq);
+	odgw_rio_buffers_forget(cq);
+	odg_port_close(cq->port);
+	odgw_slot_free(&odgw_rio_cqs, cq);
+}
+
+VOID WINAPI odgw_rio_close_cq(RIO_CQ handle)
+{
+	struct odgw_rio_cq *cq;
+
+	odgw_enter();
+	odgw_rio_lock();
+	cq = odgw_slot_get(&odgw_rio_cqs, handle);
+	if (cq)
+		odgw_rio_cq_destroy(cq);
+	odgw_rio_unlock();
+	odgw_leave_failed(0);
+}
+
+/* A receive without a buffer names a piece of no length, and that has to exist. */
+int odgw_rio_cq_nothing(struct odgw_rio_cq *cq, int *region)
+{
+	int ret;
+
+	if (cq->nothing < 0) {
+		ret = odg_region_register(cq->port, &nothing, 1, NULL);
+		if (ret < 0)
+			return WSAENOBUFS;
+		cq->nothing = ret;
+	}
+	*region = cq->nothing;
+	return 0;
+}
+
+/* finish - what most completions do not need */
+static void __attribute__((noinline))
+finish(struct odgw_rio_rq *rq, uint32_t at, const struct odg_cqe_wide *wide,
+       PRIORESULT result)
+{
+	uint64_t user = wide->cqe.user_data;
+
+	result->Status = odgw_wsa_from_status(odgw_status_from_cqe(&wide->cqe));
+	/* Who wants no data misses none. */
+	if (user & ODGW_RIO_NO_DATA && result->Status == WSAEMSGSIZE)
+		result->Status = 0;
+	if (user & ODGW_RIO_EX)
+		odgw_rio_ex_store(rq, &rq->ex[at], wide);
+}
+
+/* take - one completion; false if it cannot be of this queue */
+static inline bool take(struct odgw_rio_cq *cq, uint32_t idx, PRIORESULT result)
+{
+	const struct odg_cqe_wide *wide = odg_cq_read_wide(&cq->ring, idx);
+	uint64_t user = wide->cqe.user_data;
+	struct odgw_rio_rq *rq = odgw_slot_at(&odgw_rio_rqs, user);
+	struct odgw_rio_side *side;
+	uint32_t at;
+
+	if (unlikely(!rq))
+		return false;
+	side = &rq->side[user & ODGW_RIO_SEND];
+	if (unlikely(side->cq != cq))
+		return false;
+
+	at = side->done & side->mask;
+	result->Status = 0;
+	result->BytesTransferred = wide->cqe.len;
+	result->SocketContext = rq->socket_context;
+	result->RequestContext = side->contexts[at];
+	if (unlikely(wide->cqe.status || user & (ODGW_RIO_EX | ODGW_RIO_NO_DATA)))
+		finish(rq, at, wide, result);
+	/* Release: pairs with the acquire in odgw_rio_outstanding(). */
+	__atomic_store_n(&side->done, side->done + 1, __ATOMIC_RELEASE);
+	if (unlikely(wide->cqe.status == -ECANCELED))
+		odgw_rio_rq_drained(rq);
+	return true;
+}
+
+ULONG WINAPI odgw_rio_dequeue(RIO_CQ handle, PRIORESULT array, ULONG size)
+{
+	struct odgw_rio_cq *cq = odgw_slot_get(&odgw_rio_cqs, handle);
+	uint32_t idx, i, n;
+
+	if (unlikely(!cq || cq->corrupt || (size && !array)))
+		return RIO_CORRUPT_CQ;
+	n = odg_cq_peek(&cq->ring, &idx);
+	if (!n)
+		return 0;
+	if (n > size)
+		n = size;
+	for (i = 0; i < n; i++)
+		if (unlikely(!take(cq, idx + i, &array[i])))
+			break;
+	odg_cq_release(&cq->ring, i);
+	if (unlikely(i < n)) {
+		cq->corrupt = true;
+		return RIO_CORRUPT_CQ;
+	}
+	return n;
+}
