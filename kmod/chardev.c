@@ -17,6 +17,7 @@
 #include "binding.h"
 #include "cancel.h"
 #include "main.h"
+#include "notify.h"
 #include "port.h"
 #include "post.h"
 #include "recv.h"
@@ -25,7 +26,7 @@
 #include "stats.h"
 
 /* The ABI: a change of any of these breaks programs. */
-static_assert(sizeof(struct odg_query) == 40);
+static_assert(sizeof(struct odg_query) == 48);
 static_assert(sizeof(struct odg_cq_create) == 24);
 static_assert(sizeof(struct odg_bind) == 16);
 static_assert(sizeof(struct odg_seg) == 16);
@@ -39,6 +40,7 @@ static_assert(sizeof(struct odg_region_add) == 32);
 static_assert(sizeof(struct odg_region_del) == 8);
 static_assert(sizeof(struct odg_rq_create) == 48);
 static_assert(sizeof(struct odg_rq_kick) == 8);
+static_assert(sizeof(struct odg_notify) == 8);
 static_assert(sizeof(struct odg_rqe) == 32);
 static_assert(sizeof(struct odg_cqe) == 64);
 static_assert(sizeof(struct odg_cqe_wide) == 128);
@@ -58,6 +60,7 @@ union odg_arg {
 	struct odg_region_del region_del;
 	struct odg_rq_create rq_create;
 	struct odg_rq_kick rq_kick;
+	struct odg_notify notify;
 };
 
 static int odg_ioctl_query(struct odg_port *port, union odg_arg *arg)
@@ -68,9 +71,11 @@ static int odg_ioctl_query(struct odg_port *port, union odg_arg *arg)
 		.max_segs = ODG_MAX_SEGS,
 		.max_posts = ODG_MAX_POSTS,
 		.max_cq_entries = ODG_MAX_CQ_ENTRIES,
-		.cq_off_prod = odg_ring_off_prod(),
-		.cq_off_cons = odg_ring_off_cons(),
-		.cq_off_entries = odg_ring_off_entries(),
+		.cq_off_prod = offsetof(struct odg_ring_shared, prod),
+		.cq_off_cons = offsetof(struct odg_ring_shared, cons),
+		.cq_off_entries = offsetof(struct odg_ring_shared, entries),
+		.cq_off_loud = offsetof(struct odg_ring_shared, loud),
+		.cq_off_arm = offsetof(struct odg_ring_shared, arm),
 	};
 	return 0;
 }
@@ -203,6 +208,11 @@ static int odg_ioctl_rq_kick(struct odg_port *port, union odg_arg *arg)
 	return odg_with_binding(arg->rq_kick.fd, arg, odg_do_rq_kick);
 }
 
+static int odg_ioctl_notify(struct odg_port *port, union odg_arg *arg)
+{
+	return odg_notify_set(port, &arg->notify);
+}
+
 /**
  * struct odg_ioctl - one call
  * @fn: who does it
@@ -226,7 +236,7 @@ struct odg_ioctl {
 	}
 
 static const struct odg_ioctl odg_ioctls[] = {
-	ODG_IOCTL(ODG_QUERY, odg_ioctl_query, query, cq_off_entries, true),
+	ODG_IOCTL(ODG_QUERY, odg_ioctl_query, query, cq_off_arm, true),
 	ODG_IOCTL(ODG_CQ_CREATE, odg_ioctl_cq_create, cq_create, mmap_size,
 		  true),
 	ODG_IOCTL(ODG_BIND, odg_ioctl_bind, bind, __reserved, false),
@@ -244,6 +254,7 @@ static const struct odg_ioctl odg_ioctls[] = {
 	ODG_IOCTL(ODG_RQ_CREATE, odg_ioctl_rq_create, rq_create, off_entries,
 		  true),
 	ODG_IOCTL(ODG_RQ_KICK, odg_ioctl_rq_kick, rq_kick, fd, false),
+	ODG_IOCTL(ODG_NOTIFY, odg_ioctl_notify, notify, eventfd, false),
 };
 
 static long odg_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)

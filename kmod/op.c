@@ -62,6 +62,8 @@ void odg_op_finish(struct odg_op *op, struct odg_cqe_wide *cqe)
 	WARN_ON_ONCE(!in_softirq());
 
 	cqe->cqe.user_data = op->user_data;
+	if (op->quiet)
+		cqe->cqe.flags |= ODG_CQE_QUIET;
 	odg_port_submit(port, cqe);
 	if (op->eventfd)
 		op->signal_late = !odg_op_signal(op->eventfd);

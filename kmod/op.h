@@ -27,6 +27,7 @@ struct odg_port;
  * @rq_pos: the socket's request queue stood there when it was posted
  * @gen: counts the uses of this slot, so that a stale id finds nothing
  * @signal_late: the reaper has to signal @eventfd
+ * @quiet: ODG_RECV_QUIET
  */
 struct odg_op {
 	struct list_head node;
@@ -43,6 +44,7 @@ struct odg_op {
 	u32 rq_pos;
 	u32 gen;
 	bool signal_late;
+	bool quiet;
 };
 
 void odg_op_finish(struct odg_op *op, struct odg_cqe_wide *cqe);

@@ -11,11 +11,11 @@
  *      binding (under the binding's lock)
  *   3. synchronize_rcu(): whoever took an op or an entry before us has finished
  *      with the port (completions run with bottom halves off)
- *   4. the reap work is cancelled and the last ops are reaped
+ *   4. the works are cancelled and the last ops are reaped
  *   5. the memory is freed, after a grace period
  *
  * Holders of a port: the file (1), posted ops and request queues (2), running
- * completions (3), the reap work (4), walks of the registry (3, or 5 if it never
+ * completions (3), the works (4), walks of the registry (3, or 5 if it never
  * had a queue).
  *
  * Locks: port->lock covers the ring, the free ops and the counters; it nests
@@ -38,6 +38,7 @@
 
 #include "cancel.h"
 #include "main.h"
+#include "notify.h"
 #include "port.h"
 #include "region.h"
 #include "registry.h"
@@ -83,6 +84,7 @@ struct odg_port *odg_port_create(void)
 	init_llist_head(&port->dead_rqs);
 	xa_init_flags(&port->rqs, XA_FLAGS_ALLOC);
 	INIT_DELAYED_WORK(&port->reap_work, odg_port_reap_work);
+	odg_notify_init(port);
 	if (odg_registry_add_port(port)) {
 		odg_port_free_rcu(&port->rcu);
 		return NULL;
@@ -97,6 +99,7 @@ void odg_port_release(struct odg_port *port)
 	if (port->ready) {
 		odg_drop_all(port);
 		odg_rq_port_gone(port);
+		odg_notify_close(port);
 		cancel_delayed_work_sync(&port->reap_work);
 		odg_op_reap(port);
 		odg_region_del_all(port);
@@ -342,7 +345,9 @@ void odg_port_aborted(struct odg_port *port)
 /* Make a completion visible and wake who waits for it. */
 void odg_port_submit(struct odg_port *port, struct odg_cqe_wide *cqe)
 {
+	bool quiet = cqe->cqe.flags & ODG_CQE_QUIET;
 	struct odg_cqe_wide *entry;
+	bool notify;
 
 	/* bottom halves are off: see odg_op_finish() */
 	spin_lock(&port->lock);
@@ -355,9 +360,14 @@ void odg_port_submit(struct odg_port *port, struct odg_cqe_wide *cqe)
 	} else {
 		entry->cqe = cqe->cqe;
 	}
-	odg_ring_submit(&port->ring);
+	odg_ring_submit(&port->ring, quiet);
 	port->completed++;
+	notify = !quiet && rcu_access_pointer(port->notify) &&
+		 odg_ring_disarm(&port->ring);
 	spin_unlock(&port->lock);
+
+	if (notify)
+		odg_notify_signal(port);
 
 	/*
 	 * A waiter queues itself, then looks at the ring under port->lock: if it

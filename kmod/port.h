@@ -37,6 +37,9 @@ struct pid;
  * @completed: receives completed
  * @cancelled: of these, by a cancel
  * @aborted: of these, because their socket was closed
+ * @notify: signalled when the program armed it, or NULL; written under
+ *	@create_lock, read under RCU
+ * @notify_work: signals it where a completion may not
  * @regions: registered memory by id; written under @create_lock, read under RCU
  * @rqs: request queues by id; written under @create_lock
  * @dead_rqs: those whose sockets are gone
@@ -66,6 +69,9 @@ struct odg_port {
 	u64 completed;
 	u64 cancelled;
 	u64 aborted;
+
+	struct eventfd_ctx __rcu *notify;
+	struct work_struct notify_work;
 
 	struct odg_region __rcu *regions[ODG_MAX_REGIONS];
 	struct xarray rqs;

@@ -260,7 +260,8 @@ static int odg_post_locked(struct odg_posting *p)
 
 static int odg_check_recv(const struct odg_recv *recv)
 {
-	if (recv->flags & ~ODG_RECV_NOWAIT || recv->eventfd < -1)
+	if (recv->flags & ~(ODG_RECV_NOWAIT | ODG_RECV_QUIET) ||
+	    recv->eventfd < -1)
 		return -EINVAL;
 	return 0;
 }
@@ -296,6 +297,7 @@ static int odg_post_one(struct odg_posting *p)
 		if (!p->op)
 			goto out_eventfd;
 		p->op->user_data = p->recv.user_data;
+		p->op->quiet = p->recv.flags & ODG_RECV_QUIET;
 	}
 
 	ret = mutex_lock_killable(&p->binding->post_lock);

@@ -252,6 +252,8 @@ static void odg_deliver(struct odg_binding *binding, struct odg_target *target,
 		odg_write_segs(target, skb, offset, cqe->cqe.len);
 		odg_rq_take(target);
 		cqe->cqe.user_data = target->user_data;
+		if (target->quiet)
+			cqe->cqe.flags |= ODG_CQE_QUIET;
 		odg_port_submit(target->port, cqe);
 	}
 }

@@ -2,9 +2,34 @@
 #ifndef ODG_RING_H
 #define ODG_RING_H
 
+#include <linux/atomic.h>
 #include <linux/types.h>
+#include <asm/barrier.h>
 
-struct odg_ring_shared;
+/**
+ * struct odg_ring_shared - what is mapped
+ * @prod: written by the kernel only
+ * @loud: written by the kernel only
+ * @prod_pad: two cache lines for both
+ * @cons: written by the program only, and therefore never trusted
+ * @cons_pad: two cache lines for it
+ * @arm: written by the program, and exchanged for 0 by the kernel
+ * @arm_pad: two cache lines for it: it is read at each completion, and rarely
+ *	written
+ * @entries: written by the kernel only, never read back
+ *
+ * Two lines each, because the adjacent-line prefetcher fetches in pairs.
+ */
+struct odg_ring_shared {
+	u32 prod;
+	u32 loud;
+	u8 prod_pad[120];
+	u32 cons;
+	u8 cons_pad[124];
+	u32 arm;
+	u8 arm_pad[124];
+	u8 entries[];
+};
 
 /**
  * struct odg_ring - the kernel's side of a completion queue
@@ -31,15 +56,72 @@ struct odg_ring {
 int odg_ring_init(struct odg_ring *ring, u32 entries, u32 entry_size);
 void odg_ring_destroy(struct odg_ring *ring);
 size_t odg_ring_bytes(u32 entries, u32 entry_size);
+void odg_ring_sync_cons(struct odg_ring *ring);
 
-bool odg_ring_reserve(struct odg_ring *ring);
-void odg_ring_unreserve(struct odg_ring *ring);
-void *odg_ring_write(struct odg_ring *ring);
-void odg_ring_submit(struct odg_ring *ring);
-u32 odg_ring_unread(struct odg_ring *ring);
+/* Has the queue room for one more promise, as far as we know its consumer? */
+static inline bool __odg_ring_has_room(const struct odg_ring *ring)
+{
+	return ring->reserved + (ring->prod - ring->cons) < ring->entries;
+}
 
-u32 odg_ring_off_prod(void);
-u32 odg_ring_off_cons(void);
-u32 odg_ring_off_entries(void);
+/* The same, after a look at what the program has released. */
+static inline bool odg_ring_has_room(struct odg_ring *ring)
+{
+	if (likely(__odg_ring_has_room(ring)))
+		return true;
+	odg_ring_sync_cons(ring);
+	return __odg_ring_has_room(ring);
+}
+
+/* RESERVE.  False when the queue has no room left for another op. */
+static inline bool odg_ring_reserve(struct odg_ring *ring)
+{
+	if (!odg_ring_has_room(ring))
+		return false;
+	ring->reserved++;
+	return true;
+}
+
+/* Give a promise back: the op ends without an entry. */
+static inline void odg_ring_unreserve(struct odg_ring *ring)
+{
+	ring->reserved--;
+}
+
+/* WRITE.  The entry to fill; the caller holds a promise. */
+static inline void *odg_ring_write(struct odg_ring *ring)
+{
+	u32 slot = ring->prod & (ring->entries - 1);
+
+	return ring->shared->entries + ((size_t)slot << ring->entry_shift);
+}
+
+/* SUBMIT.  The promise is kept, the entry becomes visible. */
+static inline void odg_ring_submit(struct odg_ring *ring, bool quiet)
+{
+	ring->reserved--;
+	ring->prod++;
+	/* (A) pairs with the program's load-acquire of prod (B) */
+	smp_store_release(&ring->shared->prod, ring->prod);
+	/* after prod: who sees that there is something finds it there */
+	if (!quiet)
+		smp_store_release(&ring->shared->loud, ring->prod);
+}
+
+/* Did the program ask to be told of what was submitted last?  Once. */
+static inline bool odg_ring_disarm(struct odg_ring *ring)
+{
+	/* (I) pairs with the program's between arm and loud (J) */
+	smp_mb();
+	return unlikely(READ_ONCE(ring->shared->arm)) &&
+	       xchg(&ring->shared->arm, 0);
+}
+
+/* How many entries the program has not released. */
+static inline u32 odg_ring_unread(struct odg_ring *ring)
+{
+	odg_ring_sync_cons(ring);
+	return ring->prod - ring->cons;
+}
 
 #endif /* ODG_RING_H */

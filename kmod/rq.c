@@ -100,9 +100,12 @@ static int odg_rq_read(struct odg_rq *rq, u32 posted,
 		void *addr;
 
 		odg_rq_copy_entry(rq, rq->cons + target->taken, &rqe);
-		if (!target->taken++)
+		if (!target->taken++) {
 			target->user_data = rqe.user_data;
-		if (rqe.flags & ~ODG_RQE_MORE || rqe.__reserved)
+			target->quiet = rqe.flags & ODG_RQE_QUIET;
+		}
+		if (rqe.flags & ~(ODG_RQE_MORE | ODG_RQE_QUIET) ||
+		    rqe.__reserved)
 			return -EINVAL;
 
 		addr = odg_region_addr(rq->port, rqe.region, rqe.offset,
@@ -140,6 +143,7 @@ static void odg_rq_fail(struct odg_target *target, int status)
 	struct odg_cqe_wide cqe = {
 		.cqe.user_data = target->user_data,
 		.cqe.status = status,
+		.cqe.flags = target->quiet ? ODG_CQE_QUIET : 0,
 	};
 
 	odg_rq_take(target);

@@ -45,6 +45,7 @@ struct odg_rq {
  * @rq: that ring, or NULL
  * @taken: entries it takes up there
  * @user_data: its name
+ * @quiet: its completion does not notify
  * @room: bytes of all its segments
  */
 struct odg_target {
@@ -53,6 +54,7 @@ struct odg_target {
 	struct odg_rq *rq;
 	u32 taken;
 	u64 user_data;
+	bool quiet;
 	u32 room;
 };
 

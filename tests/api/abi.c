@@ -6,7 +6,7 @@
 #include <termios.h>
 
 /* Layouts are ABI: a change here is a change of ODG_ABI_VERSION. */
-_Static_assert(sizeof(struct odg_query) == 40, "odg_query");
+_Static_assert(sizeof(struct odg_query) == 48, "odg_query");
 _Static_assert(sizeof(struct odg_cq_create) == 24, "odg_cq_create");
 _Static_assert(sizeof(struct odg_bind) == 16, "odg_bind");
 _Static_assert(sizeof(struct odg_seg) == 16, "odg_seg");
@@ -50,6 +50,11 @@ static void query_reports_version_limits_and_offsets(void **state)
 	want_true(q.cq_off_prod != q.cq_off_cons);
 	want_true(q.cq_off_prod + 4 <= q.cq_off_entries);
 	want_true(q.cq_off_cons + 4 <= q.cq_off_entries);
+	want_true(q.cq_off_loud + 4 <= q.cq_off_entries);
+	want_true(q.cq_off_arm + 4 <= q.cq_off_entries);
+	/* who writes at different times does not share a cache line */
+	want_true(q.cq_off_arm / 64 != q.cq_off_cons / 64);
+	want_true(q.cq_off_arm / 64 != q.cq_off_prod / 64);
 	close(fd);
 }
 
@@ -76,6 +81,7 @@ union any_arg {
 	struct odg_wait wait;
 	struct odg_port_stats port_stats;
 	struct odg_sock_stats sock_stats;
+	struct odg_notify notify;
 };
 
 static const struct call {
@@ -93,6 +99,7 @@ static const struct call {
 	{ "WAIT", ODG_WAIT, sizeof(struct odg_wait), 0 },
 	{ "PORT_STATS", ODG_PORT_STATS, sizeof(struct odg_port_stats), 0 },
 	{ "SOCK_STATS", ODG_SOCK_STATS, sizeof(struct odg_sock_stats), 0 },
+	{ "NOTIFY", ODG_NOTIFY, sizeof(struct odg_notify), 0 },
 };
 
 struct scene {
@@ -140,6 +147,9 @@ static void scene_set(struct scene *s, const struct call *c)
 	case ODG_SOCK_STATS:
 		want(odg_bind(&f->p, f->rx, 0), 0);
 		s->a.sock_stats.fd = f->rx;
+		break;
+	case ODG_NOTIFY:
+		s->a.notify.eventfd = -1;
 		break;
 	}
 }

@@ -225,6 +225,8 @@ void port_open(struct port *p, unsigned int entries, unsigned int flags)
 	}
 	p->prod = (uint32_t *)(p->map + q.cq_off_prod);
 	p->cons = (uint32_t *)(p->map + q.cq_off_cons);
+	p->loud = (uint32_t *)(p->map + q.cq_off_loud);
+	p->arm = (uint32_t *)(p->map + q.cq_off_arm);
 	p->cqes = p->map + q.cq_off_entries;
 }
 

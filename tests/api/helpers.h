@@ -101,7 +101,7 @@ struct port {
 	uint8_t *map;
 	size_t map_size;
 	uint32_t entries, cqe_size;
-	uint32_t *prod, *cons;
+	uint32_t *prod, *cons, *loud, *arm;
 	uint8_t *cqes;
 	uint32_t seq;			/* the next completion's */
 	struct odg_cqe_wide last;	/* what reap() returned */

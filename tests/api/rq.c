@@ -344,7 +344,7 @@ static void inv5_bad_entries_complete_with_an_error(void **state)
 		{ "offset that wraps", { .offset = ~0ULL - 3, .len = 8 },
 		  false, -EFAULT },
 		{ "largest length", { .len = ~0U }, false, -EFAULT },
-		{ "unknown flag", { .len = 8, .flags = 2 }, false, -EINVAL },
+		{ "unknown flag", { .len = 8, .flags = 1U << 31 }, false, -EINVAL },
 		{ "reserved field", { .len = 8, .__reserved = 1 }, false,
 		  -EINVAL },
 		{ "chain without an end", { .len = 8, .flags = ODG_RQE_MORE },

@@ -21,8 +21,8 @@ static int ring_test_init(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	KUNIT_ASSERT_EQ(test, odg_ring_init(&t->ring, ENTRIES, ENTRY_SIZE), 0);
-	t->prod = (void *)t->ring.shared + odg_ring_off_prod();
-	t->cons = (void *)t->ring.shared + odg_ring_off_cons();
+	t->prod = &t->ring.shared->prod;
+	t->cons = &t->ring.shared->cons;
 	test->priv = t;
 	return 0;
 }
@@ -48,7 +48,7 @@ static void ring_produce(struct kunit *test, struct ring_test *t, u64 value)
 {
 	KUNIT_ASSERT_TRUE(test, odg_ring_reserve(&t->ring));
 	*(u64 *)odg_ring_write(&t->ring) = value;
-	odg_ring_submit(&t->ring);
+	odg_ring_submit(&t->ring, false);
 }
 
 static void ring_promises_no_more_than_it_has(struct kunit *test)
@@ -92,7 +92,7 @@ static void ring_unread_entries_take_room(struct kunit *test)
 static void ring_submit_publishes_in_order(struct kunit *test)
 {
 	struct ring_test *t = test->priv;
-	u8 *entries = (u8 *)t->ring.shared + odg_ring_off_entries();
+	u8 *entries = t->ring.shared->entries;
 	u32 i;
 
 	for (i = 0; i < ENTRIES; i++) {
@@ -183,12 +183,44 @@ static void ring_ignores_a_scribbled_producer_index(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, READ_ONCE(*t->prod), 2);
 }
 
+static void ring_quiet_moves_prod_alone(struct kunit *test)
+{
+	struct ring_test *t = test->priv;
+
+	ring_produce(test, t, 1);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(t->ring.shared->loud), 1);
+	KUNIT_ASSERT_TRUE(test, odg_ring_reserve(&t->ring));
+	odg_ring_submit(&t->ring, true);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(*t->prod), 2);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(t->ring.shared->loud), 1);
+	ring_produce(test, t, 3);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(t->ring.shared->loud), 3);
+}
+
+/* Whatever the program wrote there means armed, and means it once. */
+static void ring_is_disarmed_once(struct kunit *test)
+{
+	static const u32 armed[] = { 1, 2, 0x80000000, U32_MAX };
+	struct ring_test *t = test->priv;
+	int i;
+
+	KUNIT_EXPECT_FALSE(test, odg_ring_disarm(&t->ring));
+	for (i = 0; i < ARRAY_SIZE(armed); i++) {
+		WRITE_ONCE(t->ring.shared->arm, armed[i]);
+		KUNIT_EXPECT_TRUE(test, odg_ring_disarm(&t->ring));
+		KUNIT_EXPECT_EQ(test, READ_ONCE(t->ring.shared->arm), 0);
+		KUNIT_EXPECT_FALSE(test, odg_ring_disarm(&t->ring));
+	}
+}
+
 static void ring_indices_have_cache_lines_of_their_own(struct kunit *test)
 {
-	KUNIT_EXPECT_GE(test, odg_ring_off_cons() - odg_ring_off_prod(), 128);
-	KUNIT_EXPECT_GE(test, odg_ring_off_entries() - odg_ring_off_cons(),
-			128);
-	KUNIT_EXPECT_EQ(test, odg_ring_off_entries() % 64, 0);
+	KUNIT_EXPECT_GE(test, offsetof(struct odg_ring_shared, cons), 128);
+	KUNIT_EXPECT_GE(test, offsetof(struct odg_ring_shared, arm) -
+			      offsetof(struct odg_ring_shared, cons), 128);
+	KUNIT_EXPECT_GE(test, offsetof(struct odg_ring_shared, entries) -
+			      offsetof(struct odg_ring_shared, arm), 128);
+	KUNIT_EXPECT_EQ(test, offsetof(struct odg_ring_shared, entries) % 64, 0);
 }
 
 static struct kunit_case ring_cases[] = {
@@ -200,6 +232,8 @@ static struct kunit_case ring_cases[] = {
 	KUNIT_CASE(ring_full_across_the_wrap),
 	KUNIT_CASE_PARAM(ring_trusts_no_consumer_index, cons_gen_params),
 	KUNIT_CASE(ring_ignores_a_scribbled_producer_index),
+	KUNIT_CASE(ring_quiet_moves_prod_alone),
+	KUNIT_CASE(ring_is_disarmed_once),
 	KUNIT_CASE(ring_indices_have_cache_lines_of_their_own),
 	{}
 };

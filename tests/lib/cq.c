@@ -13,6 +13,8 @@
 struct producer {
 	uint32_t prod;
 	uint32_t cons;
+	uint32_t loud;
+	uint32_t arm;
 	uint8_t entries[ENTRIES * sizeof(struct odg_cqe_wide)];
 	uint32_t stride;
 	uint32_t submitted;
@@ -27,9 +29,13 @@ static void init(struct producer *p, struct odg_cq *cq, uint32_t stride,
 	p->submitted = first;
 	p->prod = first;
 	p->cons = first;
+	p->loud = first;
+	p->arm = 0;
 	*cq = (struct odg_cq){
 		.__prod = &p->prod,
 		.__cons = &p->cons,
+		.__loud = &p->loud,
+		.__arm = &p->arm,
 		.__entries = p->entries,
 		.__mask = ENTRIES - 1,
 		.__stride = stride,
@@ -44,6 +50,16 @@ static void submit(struct producer *p, uint64_t user_data)
 	       sizeof(cqe));
 	p->submitted++;
 	__atomic_store_n(&p->prod, p->submitted, __ATOMIC_RELEASE);
+}
+
+/* ... of a completion that notifies; what the kernel's half of arming would do. */
+static int submit_loud(struct producer *p, uint64_t user_data)
+{
+	submit(p, user_data);
+	__atomic_store_n(&p->loud, p->submitted, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return __atomic_load_n(&p->arm, __ATOMIC_RELAXED) &&
+	       __atomic_exchange_n(&p->arm, 0, __ATOMIC_SEQ_CST);
 }
 
 static void empty_queue_shows_nothing(void **state)
@@ -100,6 +116,59 @@ static void indices_wrap_at_2_to_the_32(void **state)
 	assert_int_equal(p.cons, (uint32_t)(UINT32_MAX - 2 + ENTRIES));
 }
 
+static void b_r17_armed_is_told_once(void **state)
+{
+	struct producer p;
+	struct odg_cq cq;
+
+	(void)state;
+	init(&p, &cq, 64, UINT32_MAX - 1);
+	assert_false(submit_loud(&p, 1));
+	odg_cq_release(&cq, 1);
+	assert_int_equal(odg_cq_arm(&cq), 0);
+	assert_true(submit_loud(&p, 2));
+	assert_false(submit_loud(&p, 3));
+	odg_cq_release(&cq, 2);
+	assert_int_equal(odg_cq_arm(&cq), 0);
+	assert_int_equal(odg_cq_disarm(&cq), 1);
+	assert_int_equal(odg_cq_disarm(&cq), 0);
+	assert_false(submit_loud(&p, 4));
+}
+
+static void b_r17_arming_with_unread_completions_tells_at_once(void **state)
+{
+	struct producer p;
+	struct odg_cq cq;
+
+	(void)state;
+	init(&p, &cq, 64, UINT32_MAX - 1);
+	for (uint32_t i = 1; i <= 3; i++) {
+		submit_loud(&p, i);
+		assert_int_equal(odg_cq_arm(&cq), i);
+		assert_int_equal(p.arm, 0);
+	}
+}
+
+static void b_r12_arming_looks_through_quiet_completions(void **state)
+{
+	struct producer p;
+	struct odg_cq cq;
+
+	(void)state;
+	init(&p, &cq, 64, UINT32_MAX - 3);
+	submit(&p, 1);
+	assert_int_equal(odg_cq_arm(&cq), 0);
+	assert_int_equal(odg_cq_disarm(&cq), 1);
+	submit_loud(&p, 2);
+	submit(&p, 3);
+	assert_int_equal(odg_cq_arm(&cq), 3);
+	odg_cq_release(&cq, 2);
+	assert_int_equal(odg_cq_arm(&cq), 0);
+	/* loud fell behind by more than half the range: still not unread */
+	p.loud = p.cons + 0x80000001U;
+	assert_int_equal(odg_cq_arm(&cq), 0);
+}
+
 #define TOTAL	200000
 
 static void *produce(void *arg)
@@ -148,6 +217,9 @@ int main(void)
 		cmocka_unit_test(empty_queue_shows_nothing),
 		cmocka_unit_test(peek_read_release),
 		cmocka_unit_test(indices_wrap_at_2_to_the_32),
+		cmocka_unit_test(b_r17_armed_is_told_once),
+		cmocka_unit_test(b_r17_arming_with_unread_completions_tells_at_once),
+		cmocka_unit_test(b_r12_arming_looks_through_quiet_completions),
 		cmocka_unit_test(a_producer_on_another_cpu),
 	};
 

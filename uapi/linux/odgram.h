@@ -47,6 +47,7 @@
  *   ODG_REGION_DEL    struct odg_region_del  0
  *   ODG_RQ_CREATE     struct odg_rq_create   0
  *   ODG_RQ_KICK       struct odg_rq_kick     0
+ *   ODG_NOTIFY        struct odg_notify      0
  *
  * poll(2) on the port reports POLLIN while an unread completion exists.
  *
@@ -100,6 +101,7 @@
 #define ODG_REGION_DEL		_IO(ODG_IOC_TYPE, 0x0A)
 #define ODG_RQ_CREATE		_IO(ODG_IOC_TYPE, 0x0B)
 #define ODG_RQ_KICK		_IO(ODG_IOC_TYPE, 0x0C)
+#define ODG_NOTIFY		_IO(ODG_IOC_TYPE, 0x0D)
 
 /* Limits.  ODG_QUERY reports them, too: ask rather than compile them in. */
 #define ODG_MAX_SEGS		1024	/* segments of one op */
@@ -123,6 +125,8 @@
  * @cq_off_prod: out: offset of the producer index in the mapping, bytes
  * @cq_off_cons: out: offset of the consumer index in the mapping, bytes
  * @cq_off_entries: out: offset of the first entry in the mapping, bytes
+ * @cq_off_loud: out: offset of the index behind the last completion that notifies
+ * @cq_off_arm: out: offset of the word that arms the notification
  */
 struct odg_query {
 	__u32 size;
@@ -134,6 +138,8 @@ struct odg_query {
 	__u32 cq_off_prod;
 	__u32 cq_off_cons;
 	__u32 cq_off_entries;
+	__u32 cq_off_loud;
+	__u32 cq_off_arm;
 };
 
 /* odg_cq_create.flags */
@@ -198,6 +204,7 @@ struct odg_seg {
 
 /* odg_recv.flags */
 #define ODG_RECV_NOWAIT		(1U << 0)	/* fail with EAGAIN rather than pend */
+#define ODG_RECV_QUIET		(1U << 1)	/* do not trigger the armed notification */
 
 /* odg_recv.state */
 #define ODG_RECV_PENDING	1	/* the completion comes in the queue */
@@ -295,6 +302,7 @@ struct odg_wait {
 #define ODG_CQE_ADDR		(1U << 1)	/* addresses and port are valid */
 #define ODG_CQE_ICMP		(1U << 2)	/* status is an ICMP error */
 #define ODG_CQE_RX_STACK	(1U << 3)	/* rx_ns was taken by the stack at arrival */
+#define ODG_CQE_QUIET		(1U << 4)	/* did not trigger the armed notification */
 
 /**
  * struct odg_cqe - one completion: a cache line
@@ -387,7 +395,40 @@ struct odg_cqe_wide {
  * keeps its own copy of both and believes a cons only if it lies between the
  * last one and prod: a program that scribbles here loses its own completions
  * and nothing else (odg_port_stats.bad_cons counts).
+ *
+ * Arming
+ * ------
+ * A program that has read all there is can ask to be told once of what comes next,
+ * by the eventfd it gave to the port with ODG_NOTIFY.  It costs the program no
+ * system call, and the kernel no signal while the program is busy reading.
+ *
+ *   kernel, after SUBMIT                 program
+ *                                        store(arm, 1)
+ *   full memory barrier (I)              full memory barrier (J)
+ *   arm ? exchange(arm, 0), signal       l = load_acquire(loud)
+ *                                        p = load_acquire(prod)
+ *                                        p - l < p - cons ?
+ *                                           exchange(arm, 0), go on reading
+ *
+ * (I) pairs with (J): either the kernel sees that it is armed, or the program sees
+ * the completion.  If both do, whoever exchanges the 1 has it: a program that gets
+ * 0 back is signalled as well.
+ *
+ * loud is the index behind the last completion that notifies.  One of a receive
+ * posted with ODG_RECV_QUIET or ODG_RQE_QUIET does not: it moves prod alone, signals
+ * nothing, and arming looks through it.  ODG_WAIT and poll(2) know no difference.
  */
+
+/**
+ * struct odg_notify - say whom to tell when the program has armed
+ * @size: sizeof(struct odg_notify)
+ * @eventfd: signalled once each time the program armed and a completion that
+ *	notifies was submitted; -1 for none.  It takes the place of the one before.
+ */
+struct odg_notify {
+	__u32 size;
+	__s32 eventfd;
+};
 
 /**
  * struct odg_region_add - register memory, to receive into without pinning again
@@ -465,6 +506,7 @@ struct odg_rq_kick {
 
 /* odg_rqe.flags */
 #define ODG_RQE_MORE		(1U << 0)	/* the next entry continues this receive */
+#define ODG_RQE_QUIET		(1U << 1)	/* do not trigger the armed notification */
 
 /**
  * struct odg_rqe - one segment of a receive posted in a ring
@@ -472,7 +514,7 @@ struct odg_rq_kick {
  * @offset: where in the region, bytes
  * @len: bytes, 0 allowed
  * @region: id of a region of this port
- * @flags: ODG_RQE_*
+ * @flags: ODG_RQE_*; ODG_RQE_QUIET of the first segment counts
  * @__reserved: 0
  */
 struct odg_rqe {

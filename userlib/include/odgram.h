@@ -129,6 +129,15 @@ int odg_cancel_socket_thread(struct odg_port *port, int sockfd, int tid);
  */
 int odg_wait(struct odg_port *port, uint32_t min, uint64_t timeout_ns);
 
+/**
+ * odg_port_notify - give the port an eventfd for odg_cq_arm()
+ * @eventfd: signalled once each time the queue was armed and something came; -1
+ *	takes the last one away.  The port holds it, the descriptor may be closed.
+ *
+ * Returns 0, -EBADF or -EINVAL (not an eventfd).
+ */
+int odg_port_notify(struct odg_port *port, int eventfd);
+
 /* Counters; size and fd are filled in by the call.  0 or a negative errno. */
 int odg_port_read_stats(struct odg_port *port, struct odg_port_stats *stats);
 int odg_sock_read_stats(struct odg_port *port, int sockfd,
@@ -173,6 +182,8 @@ const char *odg_explain(enum odg_call call, int err, char *buf, size_t size);
 struct odg_cq {
 	const uint32_t *__prod;		/* in the mapping, written by the kernel */
 	uint32_t *__cons;		/* in the mapping, written here */
+	const uint32_t *__loud;		/* in the mapping, written by the kernel */
+	uint32_t *__arm;		/* in the mapping, written by both */
 	const uint8_t *__entries;
 	uint32_t __mask;
 	uint32_t __stride;
@@ -217,6 +228,53 @@ static inline void odg_cq_release(const struct odg_cq *cq, uint32_t n)
 	__atomic_store_n(cq->__cons,
 			 __atomic_load_n(cq->__cons, __ATOMIC_RELAXED) + n,
 			 __ATOMIC_RELEASE);
+}
+
+/*
+ * Sleeping without a call to the port: arm, then wait for the eventfd of
+ * odg_port_notify() in poll(2), epoll(7) or read(2), among whatever else.
+ *
+ *	for (;;) {
+ *		while ((n = odg_cq_peek(cq, &idx)))
+ *			...use and release...
+ *		if (!odg_cq_arm(cq))
+ *			read(eventfd, &count, sizeof(count));
+ *	}
+ */
+
+/*
+ * odg_cq_disarm - take odg_cq_arm() back
+ *
+ * Returns 1, and the eventfd is not signalled for it; or 0: it was not armed any
+ * more, since the kernel has signalled or is about to.
+ */
+static inline int odg_cq_disarm(const struct odg_cq *cq)
+{
+	return __atomic_exchange_n(cq->__arm, 0, __ATOMIC_SEQ_CST) != 0;
+}
+
+/**
+ * odg_cq_arm - have the eventfd signalled by the next completion, once
+ *
+ * Returns 0: armed, or signalled already.  Else completions are unread: how many,
+ * and nothing is armed nor signalled.  Those of quiet receives do not count: the
+ * queue is armed though they are unread.
+ */
+static inline uint32_t odg_cq_arm(const struct odg_cq *cq)
+{
+	uint32_t loud, idx, unread;
+
+	__atomic_store_n(cq->__arm, 1, __ATOMIC_RELAXED);
+	/*
+	 * (J) of <linux/odgram.h>, pairs with (I): the kernel sees that we armed,
+	 * or we see its completion.
+	 */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	loud = __atomic_load_n(cq->__loud, __ATOMIC_ACQUIRE);
+	unread = odg_cq_peek(cq, &idx);
+	if (idx + unread - loud >= unread)
+		return 0;
+	return odg_cq_disarm(cq) ? unread : 0;
 }
 
 #ifdef __cplusplus

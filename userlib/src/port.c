@@ -74,6 +74,8 @@ static int create_queue(struct odg_port *port, uint32_t entries, uint32_t flags)
 	port->map_size = cc.mmap_size;
 	port->cq.__prod = (uint32_t *)(void *)(map + port->limits.cq_off_prod);
 	port->cq.__cons = (uint32_t *)(void *)(map + port->limits.cq_off_cons);
+	port->cq.__loud = (uint32_t *)(void *)(map + port->limits.cq_off_loud);
+	port->cq.__arm = (uint32_t *)(void *)(map + port->limits.cq_off_arm);
 	port->cq.__entries = map + port->limits.cq_off_entries;
 	port->cq.__mask = cc.entries - 1;
 	port->cq.__stride = cc.cqe_size;
@@ -242,6 +244,16 @@ int odg_wait(struct odg_port *port, uint32_t min, uint64_t timeout_ns)
 	};
 
 	return odgn_port_call(port, ODG_WAIT, &arg);
+}
+
+int odg_port_notify(struct odg_port *port, int eventfd)
+{
+	struct odg_notify arg = {
+		.size = sizeof(arg),
+		.eventfd = eventfd,
+	};
+
+	return odgn_port_call(port, ODG_NOTIFY, &arg);
 }
 
 int odg_port_read_stats(struct odg_port *port, struct odg_port_stats *stats)
