@@ -10,14 +10,63 @@
  * nothing else lowers a count behind a "wait for all" that looks at several.
  * odgw_event.posting is explained in internal.h.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "internal.h"
 
 static pthread_mutex_t take_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* By syscall(2), which is no cancellation point. */
+
+void odgw_eventfd_set(int fd)
+{
+	uint64_t one = 1;
+
+	/* Fails only at 2^64 - 2 sets without a reset; then it is signaled. */
+	syscall(SYS_write, fd, &one, sizeof(one));
+}
+
+bool odgw_eventfd_drain(int fd)
+{
+	uint64_t count;
+
+	return syscall(SYS_read, fd, &count, sizeof(count)) > 0;
+}
+
+void odgw_close(int fd)
+{
+	syscall(SYS_close, fd);
+}
+
+static struct odgw_event *waitable(struct odgw_object *obj)
+{
+	return (struct odgw_event *)obj;
+}
+
+static void close_handle(struct odgw_object *obj)
+{
+	odgw_event_close((struct odgw_event *)obj);
+}
+
+static void destroy(struct odgw_object *obj)
+{
+	struct odgw_event *ev = (struct odgw_event *)obj;
+
+	odgw_close(ev->fd);
+	pthread_mutex_destroy(&ev->posting);
+	free(ev);
+}
+
+const struct odgw_type odgw_event_type = {
+	.waitable = waitable,
+	.close = close_handle,
+	.destroy = destroy,
+};
 
 struct odgw_event *odgw_event_new(bool manual, bool signaled, int *err)
 {
@@ -34,34 +83,32 @@ struct odgw_event *odgw_event_new(bool manual, bool signaled, int *err)
 		free(ev);
 		return NULL;
 	}
-	atomic_init(&ev->refs, 1);
+	odgw_object_init(&ev->obj, &odgw_event_type);
 	atomic_init(&ev->closed, false);
 	ev->manual = manual;
 	pthread_mutex_init(&ev->posting, NULL);
 	return ev;
 }
 
+struct odgw_event *odgw_event_get(HANDLE h)
+{
+	return (struct odgw_event *)odgw_handle_get(h, &odgw_event_type);
+}
+
 void odgw_event_put(struct odgw_event *ev)
 {
-	if (atomic_fetch_sub(&ev->refs, 1) != 1)
-		return;
-	close(ev->fd);
-	pthread_mutex_destroy(&ev->posting);
-	free(ev);
+	odgw_object_put(&ev->obj);
 }
 
 void odgw_event_set(struct odgw_event *ev)
 {
-	/* Fails only at 2^64 - 2 sets without a reset; then it is signaled. */
-	(void)!eventfd_write(ev->fd, 1);
+	odgw_eventfd_set(ev->fd);
 }
 
 /* drain - whether it was signaled; it is not any more */
 static bool drain(struct odgw_event *ev)
 {
-	eventfd_t count;
-
-	return !eventfd_read(ev->fd, &count);
+	return odgw_eventfd_drain(ev->fd);
 }
 
 void odgw_event_reset(struct odgw_event *ev)
@@ -71,12 +118,11 @@ void odgw_event_reset(struct odgw_event *ev)
 	pthread_mutex_unlock(&take_lock);
 }
 
-/* Wakes its waiters, who see that it is closed, and drops the handle's reference. */
+/* Its waiters see that it is closed. */
 void odgw_event_close(struct odgw_event *ev)
 {
 	atomic_store(&ev->closed, true);
 	odgw_event_set(ev);
-	odgw_event_put(ev);
 }
 
 bool odgw_event_take(struct odgw_event *ev)
@@ -101,7 +147,7 @@ bool odgw_event_take_all(struct odgw_event **ev, unsigned int n)
 		fds[i] = (struct pollfd){ .fd = ev[i]->fd, .events = POLLIN };
 
 	pthread_mutex_lock(&take_lock);
-	all = poll(fds, n, 0) == (int)n;
+	all = syscall(SYS_poll, fds, n, 0) == (long)n;
 	for (i = 0; all && i < n; i++)
 		if (!ev[i]->manual)
 			drain(ev[i]);
@@ -137,11 +183,10 @@ static HANDLE create(bool manual, bool signaled)
 	odgw_enter();
 	ev = odgw_event_new(manual, signaled, &err);
 	if (ev) {
-		h = odgw_handle_new(ev);
-		if (!h) {
-			odgw_event_put(ev);
+		h = odgw_handle_new(&ev->obj);
+		if (!h)
 			err = WSA_NOT_ENOUGH_MEMORY;
-		}
+		odgw_event_put(ev);
 	}
 	odgw_leave_failed(err);
 	return h;
@@ -152,7 +197,7 @@ static BOOL with_event(HANDLE h, void (*fn)(struct odgw_event *ev))
 	struct odgw_event *ev;
 
 	odgw_enter();
-	ev = odgw_handle_get(h);
+	ev = odgw_event_get(h);
 	if (ev) {
 		fn(ev);
 		odgw_event_put(ev);
@@ -168,17 +213,6 @@ BOOL WINAPI SetEvent(HANDLE h)
 BOOL WINAPI ResetEvent(HANDLE h)
 {
 	return with_event(h, odgw_event_reset);
-}
-
-BOOL WINAPI CloseHandle(HANDLE h)
-{
-	struct odgw_event *ev;
-
-	odgw_enter();
-	ev = odgw_handle_remove(h);
-	if (ev)
-		odgw_event_close(ev);
-	return !odgw_leave_failed(ev ? 0 : WSA_INVALID_HANDLE);
 }
 
 HANDLE WINAPI CreateEventW(LPSECURITY_ATTRIBUTES attributes, BOOL manual,

@@ -6,7 +6,7 @@
  * Every lock is taken before the fork, outermost first, so the child finds all
  * of them free and what they protect whole.
  */
-#include "internal.h"
+#include "queue.h"
 
 static atomic_bool fork_child;
 
@@ -19,8 +19,9 @@ static void before(void)
 {
 	odgw_startup_lock();
 	odgw_rio_lock();
-	odgw_queue_lock();
 	odgw_thread_lock();
+	odgw_queues_lock();
+	odgw_waiters_lock();
 	odgw_socket_lock();
 	odgw_handle_lock();
 	odgw_event_lock();
@@ -31,8 +32,9 @@ static void after(void)
 	odgw_event_unlock();
 	odgw_handle_unlock();
 	odgw_socket_unlock();
+	odgw_waiters_unlock();
+	odgw_queues_unlock();
 	odgw_thread_unlock();
-	odgw_queue_unlock();
 	odgw_rio_unlock();
 	odgw_startup_unlock();
 }
@@ -41,8 +43,9 @@ static void in_child(void)
 {
 	atomic_store_explicit(&fork_child, true, memory_order_relaxed);
 	odgw_handle_forked();
+	odgw_queues_forked();
+	odgw_waiters_forked();
 	odgw_thread_forked();
-	odgw_queue_forked();
 	odgw_rio_forked();
 	after();
 }

@@ -1,23 +1,30 @@
 // SPDX-License-Identifier: MIT
 /*
- * HANDLE values and the events they name.
+ * HANDLE values and the objects they name: events, threads, completion ports.
  *
- * A value is (generation << 20 | index) << 2: never 0, always a multiple of 4,
- * because the low bit of OVERLAPPED.hEvent has a meaning of its own.  A slot's
- * generation changes when its handle is closed, so a stale value is refused.
+ * A value is (generation << 20 | index) << 2: always a multiple of 4, because the
+ * low bit of OVERLAPPED.hEvent has a meaning of its own.  A slot's generation
+ * changes when its handle is closed, so a stale value is refused; it begins so high
+ * that no value is a descriptor: a socket is a HANDLE, too.
  *
  * The lock protects the table.  A look-up takes a reference under it, so an
- * event outlives its handle while somebody uses it.
+ * object outlives its handles while somebody uses it.
  */
+#define _GNU_SOURCE
+#include <limits.h>
 #include <stdlib.h>
 
 #include "internal.h"
 
 #define INDEX_BITS	20
 #define MAX_HANDLES	(1U << INDEX_BITS)
+#define FIRST_GENERATION (1U << 10)
+
+_Static_assert((((uintptr_t)FIRST_GENERATION << INDEX_BITS) << 2) > INT_MAX,
+	       "a handle is never a descriptor");
 
 struct slot {
-	struct odgw_event *ev;		/* NULL: free */
+	struct odgw_object *obj;	/* NULL: free */
 	uint32_t generation;
 	uint32_t next_free;		/* index + 1; 0 ends the list */
 };
@@ -38,7 +45,7 @@ static struct slot *slot_of(HANDLE h)
 {
 	uint32_t index = ((uintptr_t)h >> 2) & (MAX_HANDLES - 1);
 
-	if (index >= nr_slots || !slots[index].ev || value_of(index) != h)
+	if (index >= nr_slots || !slots[index].obj || value_of(index) != h)
 		return NULL;
 	return &slots[index];
 }
@@ -57,7 +64,7 @@ static bool grow(void)
 	slots = bigger;
 	for (i = nr; i-- > nr_slots;) {
 		slots[i] = (struct slot){
-			.generation = 1,
+			.generation = FIRST_GENERATION,
 			.next_free = first_free,
 		};
 		first_free = i + 1;
@@ -66,7 +73,25 @@ static bool grow(void)
 	return true;
 }
 
-HANDLE odgw_handle_new(struct odgw_event *ev)
+void odgw_object_init(struct odgw_object *obj, const struct odgw_type *type)
+{
+	obj->type = type;
+	atomic_init(&obj->refs, 1);
+	atomic_init(&obj->handles, 0);
+}
+
+void odgw_object_get(struct odgw_object *obj)
+{
+	atomic_fetch_add_explicit(&obj->refs, 1, memory_order_relaxed);
+}
+
+void odgw_object_put(struct odgw_object *obj)
+{
+	if (atomic_fetch_sub(&obj->refs, 1) == 1)
+		obj->type->destroy(obj);
+}
+
+HANDLE odgw_handle_new(struct odgw_object *obj)
 {
 	HANDLE h = NULL;
 	struct slot *slot;
@@ -75,47 +100,69 @@ HANDLE odgw_handle_new(struct odgw_event *ev)
 	if (first_free || grow()) {
 		slot = &slots[first_free - 1];
 		first_free = slot->next_free;
-		slot->ev = ev;
+		slot->obj = obj;
+		odgw_object_get(obj);
+		atomic_fetch_add(&obj->handles, 1);
 		h = value_of(slot - slots);
 	}
 	pthread_mutex_unlock(&lock);
 	return h;
 }
 
-struct odgw_event *odgw_handle_get(HANDLE h)
+struct odgw_object *odgw_handle_get(HANDLE h, const struct odgw_type *type)
 {
-	struct odgw_event *ev = NULL;
+	struct odgw_object *obj = NULL;
 	struct slot *slot;
 
 	pthread_mutex_lock(&lock);
 	slot = slot_of(h);
-	if (slot) {
-		ev = slot->ev;
-		atomic_fetch_add(&ev->refs, 1);
+	if (slot && (!type || slot->obj->type == type)) {
+		obj = slot->obj;
+		odgw_object_get(obj);
 	}
 	pthread_mutex_unlock(&lock);
-	return ev;
+	return obj;
 }
 
-/* The handle's reference goes to the caller. */
-struct odgw_event *odgw_handle_remove(HANDLE h)
+/* remove_slot - the handle's reference goes to the caller */
+static struct odgw_object *remove_slot(HANDLE h)
 {
-	struct odgw_event *ev = NULL;
+	struct odgw_object *obj = NULL;
 	struct slot *slot;
 
 	pthread_mutex_lock(&lock);
 	slot = slot_of(h);
 	if (slot) {
-		ev = slot->ev;
-		slot->ev = NULL;
-		/* 0 would make index 0 the NULL handle. */
+		obj = slot->obj;
+		slot->obj = NULL;
 		if (!++slot->generation)
-			slot->generation = 1;
+			slot->generation = FIRST_GENERATION;
 		slot->next_free = first_free;
 		first_free = slot - slots + 1;
 	}
 	pthread_mutex_unlock(&lock);
-	return ev;
+	return obj;
+}
+
+bool odgw_handle_close(HANDLE h)
+{
+	struct odgw_object *obj = remove_slot(h);
+
+	if (!obj)
+		return false;
+	if (atomic_fetch_sub(&obj->handles, 1) == 1 && obj->type->close)
+		obj->type->close(obj);
+	odgw_object_put(obj);
+	return true;
+}
+
+BOOL WINAPI CloseHandle(HANDLE h)
+{
+	bool closed;
+
+	odgw_enter();
+	closed = odgw_handle_close(h);
+	return !odgw_leave_failed(closed ? 0 : WSA_INVALID_HANDLE);
 }
 
 void odgw_handle_lock(void)
@@ -131,9 +178,13 @@ void odgw_handle_unlock(void)
 /* In the child: another thread of the parent may have been within a post. */
 void odgw_handle_forked(void)
 {
+	struct odgw_object *obj;
 	uint32_t i;
 
-	for (i = 0; i < nr_slots; i++)
-		if (slots[i].ev)
-			pthread_mutex_init(&slots[i].ev->posting, NULL);
+	for (i = 0; i < nr_slots; i++) {
+		obj = slots[i].obj;
+		if (obj && obj->type == &odgw_event_type)
+			pthread_mutex_init(&((struct odgw_event *)obj)->posting,
+					   NULL);
+	}
 }

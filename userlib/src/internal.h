@@ -11,13 +11,19 @@
  *   rio.c      the objects of registered I/O
  *   event      struct odgw_event.posting, one per event: held over a post, so
  *              that nobody returns from a wait before the post has settled
- *   queue.c    the process's port, its ops in flight and their waiters
- *   thread.c   the list of threads that have a port
+ *   thread.c   the list of threads
+ *   queue.c    the list of queues
+ *   queue      struct odgw_queue.lock: the process's before those of ports
+ *   waiter.c   threads that wait for one op
  *   socket.c   growth of the table of sockets (look-ups take no lock)
  *   handle.c   the table of handles
  *   event.c    taking auto-reset events, so that "wait for all" is atomic
  *
  * fork.c takes them all except "event", which the child makes anew.
+ *
+ * A thread may be cancelled (pthread_cancel) in odgw_sleep() and nowhere else:
+ * who calls that has pushed a clean-up handler, and system calls that are
+ * cancellation points are made by syscall(2), or with cancellation off.
  */
 #ifndef ODGRAM_INTERNAL_H
 #define ODGRAM_INTERNAL_H
@@ -45,6 +51,7 @@ int odgw_leave_failed(int err);		/* the same, but success keeps it */
 /* status.c: errno, WSA codes and NTSTATUS */
 
 #define STATUS_SUCCESS		0x00000000U
+#define STATUS_RECEIVE_PARTIAL	0x4000000FU
 #define STATUS_BUFFER_OVERFLOW	0x80000005U
 #define STATUS_CANCELLED	0xC0000120U
 
@@ -52,6 +59,7 @@ int odgw_wsa_from_errno(int err);	/* err: positive or negative errno */
 int odgw_wsa_from_native(int err);	/* 0: no error of a socket call */
 int odgw_wsa_from_open(int err);	/* of odg_port_open() */
 int odgw_wsa_from_status(uint32_t status);
+DWORD odgw_flags_from_status(uint32_t status);	/* lpFlags, or a routine's */
 uint32_t odgw_status_from_wsa(int err);
 uint32_t odgw_status_from_cqe(const struct odg_cqe *cqe);
 bool odgw_status_is_error(uint32_t status);
@@ -62,21 +70,54 @@ bool odgw_started(void);
 void odgw_startup_lock(void);
 void odgw_startup_unlock(void);
 
-/* event.c: event objects; handle.c: the handles that name them */
+/* handle.c: what handles name */
+
+struct odgw_object {
+	const struct odgw_type *type;
+	atomic_uint refs;
+	atomic_uint handles;
+};
+
+struct odgw_type {
+	/* What a wait for it waits for; NULL: it cannot be waited for. */
+	struct odgw_event *(*waitable)(struct odgw_object *obj);
+	/* Its last handle was closed; may be NULL. */
+	void (*close)(struct odgw_object *obj);
+	/* Its last reference is gone. */
+	void (*destroy)(struct odgw_object *obj);
+};
+
+void odgw_object_init(struct odgw_object *obj, const struct odgw_type *type);
+void odgw_object_get(struct odgw_object *obj);
+void odgw_object_put(struct odgw_object *obj);
+
+/* A handle has a reference of its own.  NULL: no memory. */
+HANDLE odgw_handle_new(struct odgw_object *obj);
+/* With a reference, or NULL.  @type: only of that; NULL: any */
+struct odgw_object *odgw_handle_get(HANDLE h, const struct odgw_type *type);
+bool odgw_handle_close(HANDLE h);
+void odgw_handle_lock(void);
+void odgw_handle_unlock(void);
+void odgw_handle_forked(void);
+
+/* event.c: event objects, and eventfds by themselves */
 
 struct odgw_event {
-	atomic_uint refs;
+	struct odgw_object obj;
 	atomic_bool closed;
 	bool manual;
 	int fd;				/* eventfd: signaled while its count > 0 */
 	pthread_mutex_t posting;
 };
 
+extern const struct odgw_type odgw_event_type;
+
 struct odgw_event *odgw_event_new(bool manual, bool signaled, int *err);
+struct odgw_event *odgw_event_get(HANDLE h);	/* with a reference, or NULL */
 void odgw_event_put(struct odgw_event *ev);
 void odgw_event_set(struct odgw_event *ev);
 void odgw_event_reset(struct odgw_event *ev);
-void odgw_event_close(struct odgw_event *ev);
+void odgw_event_close(struct odgw_event *ev);	/* wake those who wait for it */
 /* Take a signaled event; false if an auto-reset one is gone. */
 bool odgw_event_take(struct odgw_event *ev);
 /* Take all of them or none. */
@@ -85,20 +126,33 @@ void odgw_event_settle(struct odgw_event *ev);	/* wait out a post in flight */
 void odgw_event_lock(void);
 void odgw_event_unlock(void);
 
-HANDLE odgw_handle_new(struct odgw_event *ev);	/* NULL: no memory */
-struct odgw_event *odgw_handle_get(HANDLE h);	/* with a reference, or NULL */
-struct odgw_event *odgw_handle_remove(HANDLE h);
-void odgw_handle_lock(void);
-void odgw_handle_unlock(void);
-void odgw_handle_forked(void);
+void odgw_eventfd_set(int fd);
+bool odgw_eventfd_drain(int fd);	/* whether it was set */
+void odgw_close(int fd);
 
 /* wait.c */
 
 #define ODGW_FOREVER	ODG_WAIT_FOREVER
 
 uint64_t odgw_deadline(DWORD ms);	/* CLOCK_MONOTONIC, ns; INFINITE: FOREVER */
-/* As ppoll(2) until a deadline, without EINTR. */
+/* As ppoll(2) until a deadline, without EINTR; a negative errno on failure. */
 int odgw_poll(struct pollfd *fds, unsigned int n, uint64_t deadline);
+
+enum odgw_slept {
+	ODGW_READY,		/* one of the descriptors is */
+	ODGW_TIMED_OUT,
+	ODGW_ALERTED,		/* there may be something for odgw_apc_run() */
+};
+
+#define ODGW_SLEEP_SPARE	2
+
+/*
+ * Sleep until a descriptor is ready; or, if that is wanted, until the thread has a
+ * routine or an APC to run.  @fds has room for ODGW_SLEEP_SPARE more.  Returns an
+ * enum odgw_slept, or an error code, negative.
+ */
+int odgw_sleep(struct pollfd *fds, unsigned int n, uint64_t deadline,
+	       bool alertable);
 
 /* socket.c */
 
@@ -132,34 +186,6 @@ void odgw_probe_init(struct odgw_probe *probe);
 bool odgw_probe_read(struct odgw_probe *probe, const void *p, size_t n);
 bool odgw_probe_write(struct odgw_probe *probe, void *p, size_t n);
 
-/* queue.c: the process's own port and the overlapped ops on it */
-
-struct odgw_op {
-	LPWSAOVERLAPPED overlapped;
-	struct sockaddr *from;
-	int *fromlen;
-	int family;
-};
-
-/* Post one receive.  *done: it completed at once, and *cqe is its completion. */
-int odgw_queue_post(const struct odgw_op *op, int fd, struct odg_recv *recv,
-		    struct odg_cqe_wide *cqe, bool *done);
-/* Write all completions there are to where their ops want them. */
-void odgw_queue_attach(int fd);
-void odgw_queue_reap(void);
-/*
- * Wait until @ov is complete, or @ev (may be NULL) is signaled, which is then
- * taken.  WSA_OPERATION_ABORTED: @ov is not in flight in this process.
- */
-int odgw_queue_wait(LPWSAOVERLAPPED ov, struct odgw_event *ev);
-bool odgw_queue_owns(LPWSAOVERLAPPED ov);
-void odgw_queue_cancel_socket(int fd);
-void odgw_queue_cancel_thread(void);
-void odgw_queue_shutdown(void);
-void odgw_queue_lock(void);
-void odgw_queue_unlock(void);
-void odgw_queue_forked(void);
-
 /* observe.c */
 
 void odgw_observe(LPWSAOVERLAPPED ov, const struct odg_cqe_wide *cqe);
@@ -183,9 +209,9 @@ static inline uint32_t odgw_overlapped_status(const OVERLAPPED *ov)
 	return (uint32_t)__atomic_load_n(&ov->Internal, __ATOMIC_ACQUIRE);
 }
 
-/* thread.c: what a thread owns */
+/* thread.c: the calling thread */
 
-int odgw_thread_port(struct odg_port **port);	/* for calls that block */
+pid_t odgw_thread_id(void);
 int odgw_thread_posts(void);			/* at exit, cancel its ops */
 void odgw_thread_lock(void);
 void odgw_thread_unlock(void);
@@ -198,6 +224,11 @@ void odgw_rio_shutdown(void);
 void odgw_rio_lock(void);
 void odgw_rio_unlock(void);
 void odgw_rio_forked(void);
+
+/* apc.c */
+
+/* Run all routines and APCs queued to the thread; whether there were any. */
+bool odgw_apc_run(void);
 
 /* fork.c */
 

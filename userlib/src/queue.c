@@ -1,402 +1,622 @@
 // SPDX-License-Identifier: MIT
 /*
- * The process's own port and the overlapped ops in flight on it.
+ * A queue: a kernel port, the records of the ops in flight on it, and the notes
+ * of those that have completed (queue.h).
  *
- * The port is opened by the first op.  Each op has a record, whose index is its
- * user_data; there are as many records as the queue has entries, so when a
- * record is free, the kernel has room.
+ * Port and records ("channel") are made by the first op.  The index and serial
+ * number of an op's record are its user_data; there are as many records as the
+ * port has entries, so when a record is free, the kernel has room.  A record
+ * serves as its op's note, too, and is free when that has been told.
  *
  * Completions are taken ("reaped") by whoever needs to know: a wait that was
  * satisfied, a question for a result, a post that finds no free record.
  *
- * The lock protects all of this and is never held over a system call that can
- * sleep for long.  A call that works on the port without it counts as a user:
- * the port is closed when it is dead and the last user has gone.  Completions
- * are written to the program's memory under the lock, so who has held it after
- * an event was set sees all that the event stands for.
+ * The queue's lock protects all of this.  A call that works on the port without
+ * it holds a reference to the channel, and so does each note; the port is closed
+ * with the last of them.  Completions are written to the program's memory under
+ * the lock, so who has held it after an event was set sees all that the event
+ * stands for.
  */
-#define _GNU_SOURCE
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
-#include "internal.h"
+#include "queue.h"
 
-/* Bounds the receives pending in one process; 128 bytes of locked memory each. */
-#define ENTRIES		4096
+/* Bounds what is pending without routine or port; 128 bytes of locked memory each. */
+#define PROCESS_ENTRIES	4096
 
 struct record {
+	struct odgw_note note;		/* first: a note is found to be of a record */
 	struct odgw_op op;
-	bool live;
+	uint64_t id;			/* for cancelling; 0 while it starts */
+	pid_t tid;
+	uint32_t serial;
+	enum { FREE, IN_FLIGHT, NOTED } state;
 	uint32_t next_free;		/* index + 1; 0 ends the list */
 };
 
-struct queue {
+struct odgw_chan {
 	struct odg_port *port;
+	atomic_uint refs;
 	uint32_t first_free;		/* index + 1 */
-	unsigned int users;
-	bool dead;
-	struct record records[ENTRIES];
+	uint32_t in_flight;
+	uint32_t entries;
+	struct record records[];
 };
 
-/* A thread in odgw_queue_wait(). */
-struct waiter {
-	LPWSAOVERLAPPED ov;
-	int fd;				/* eventfd: ov is complete */
-	struct waiter *next;
+struct odgw_queue odgw_process_queue = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.entries = PROCESS_ENTRIES,
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct queue *queue;		/* NULL until the first op */
-static struct waiter *waiters;
+/* The process's is the first: it is locked first (fork.c, iocp.c). */
+static struct odgw_queue *const queues = &odgw_process_queue;
+static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* open_queue - make it if it is not there; lock held */
-static int open_queue(void)
+/* open_chan - make it if it is not there; lock held */
+static int open_chan(struct odgw_queue *q)
 {
-	struct queue *q;
+	struct odgw_chan *chan;
+	int cancel_state, ret;
 	uint32_t i;
-	int ret;
 
-	if (queue)
+	if (q->chan)
 		return 0;
-	q = calloc(1, sizeof(*q));
-	if (!q)
+	chan = calloc(1, sizeof(*chan) + q->entries * sizeof(*chan->records));
+	if (!chan)
 		return WSAENOBUFS;
-	ret = odg_port_open(&q->port, ENTRIES, ODG_CQ_WIDE);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+	ret = odg_port_open(&chan->port, q->entries, ODG_CQ_WIDE);
+	pthread_setcancelstate(cancel_state, NULL);
 	if (ret) {
-		free(q);
+		free(chan);
 		return odgw_wsa_from_open(ret);
 	}
-	for (i = ENTRIES; i-- > 0;) {
-		q->records[i].next_free = q->first_free;
-		q->first_free = i + 1;
+	atomic_init(&chan->refs, 1);
+	chan->entries = q->entries;
+	for (i = chan->entries; i-- > 0;) {
+		chan->records[i].next_free = chan->first_free;
+		chan->first_free = i + 1;
 	}
-	queue = q;
+	q->chan = chan;
+	if (q->opened)
+		q->opened(q, odg_port_fd(chan->port));
 	return 0;
 }
 
-/* use - the queue, kept open until unuse(), or NULL; lock held */
-static struct queue *use(void)
+static struct odgw_chan *get_chan(struct odgw_chan *chan)
 {
-	if (queue)
-		queue->users++;
-	return queue;
+	atomic_fetch_add_explicit(&chan->refs, 1, memory_order_relaxed);
+	return chan;
 }
 
-static void destroy(struct queue *q)
+static void close_port(struct odgw_chan *chan)
 {
-	odg_port_close(q->port);
-	free(q);
+	int cancel_state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+	odg_port_close(chan->port);
+	pthread_setcancelstate(cancel_state, NULL);
 }
 
-/* unuse - undo use(); lock held */
-static void unuse(struct queue *q)
+static void destroy_chan(struct odgw_chan *chan)
 {
-	if (!--q->users && q->dead)
-		destroy(q);
+	close_port(chan);
+	free(chan);
 }
 
-static void free_record(struct queue *q, struct record *rec)
+static void put_chan(struct odgw_chan *chan)
 {
-	rec->live = false;
-	rec->next_free = q->first_free;
-	q->first_free = rec - q->records + 1;
+	if (atomic_fetch_sub(&chan->refs, 1) == 1)
+		destroy_chan(chan);
+}
+
+/* take_record - for one op; lock held */
+static int take_record(struct odgw_queue *q, const struct odgw_op *op,
+		       struct record **out)
+{
+	struct record *rec;
+	int err;
+
+	err = open_chan(q);
+	if (err)
+		return err;
+	if (!q->chan->first_free)
+		odgw_queue_reap_locked(q);
+	if (!q->chan->first_free)
+		return WSAEWOULDBLOCK;
+	rec = &q->chan->records[q->chan->first_free - 1];
+	q->chan->first_free = rec->next_free;
+	q->chan->in_flight++;
+	rec->op = *op;
+	rec->id = 0;
+	rec->tid = odgw_thread_id();
+	rec->serial++;
+	rec->state = IN_FLIGHT;
+	*out = rec;
+	return 0;
+}
+
+static void free_record(struct odgw_chan *chan, struct record *rec)
+{
+	rec->state = FREE;
+	rec->next_free = chan->first_free;
+	chan->first_free = rec - chan->records + 1;
 }
 
 /* publish - the op is complete: say so, and wake who waits for it; lock held */
-static void publish(const struct odgw_op *op, size_t bytes, uint32_t status)
+static void publish(const struct odgw_op *op, const struct odgw_end *end)
 {
-	struct waiter *w;
-
-	odgw_overlapped_finish(op->overlapped, bytes, status);
-	for (w = waiters; w; w = w->next)
-		if (w->ov == op->overlapped)
-			eventfd_write(w->fd, 1);
+	odgw_overlapped_finish(op->overlapped, end->bytes, end->status);
+	odgw_waiters_wake(op->overlapped);
 }
 
-/* finish - write a completion to where its op wants it; lock held */
-static void finish(const struct odgw_op *op, const struct odg_cqe_wide *wide)
+static struct odgw_note note_of(const struct odgw_op *op,
+				const struct odgw_end *end)
 {
-	odgw_address_store(&wide->cqe, op->family, op->from, op->fromlen);
-	odgw_observe(op->overlapped, wide);
-	publish(op, wide->cqe.len, odgw_status_from_cqe(&wide->cqe));
+	return (struct odgw_note){
+		.overlapped = op->overlapped,
+		.routine = op->routine,
+		.key = op->key,
+		.end = *end,
+	};
 }
 
-/* reap - finish all that has completed; lock held */
-static void reap(struct queue *q)
+static bool wants_note(const struct odgw_op *op, const struct odgw_end *end,
+		       bool at_once)
 {
-	struct odg_cq *cq = odg_port_cq(q->port);
-	uint32_t idx, n = odg_cq_peek(cq, &idx);
-	uint32_t i;
+	return op->notify != ODGW_NOTIFY_NONE &&
+	       !(at_once && op->quiet && !odgw_status_is_error(end->status));
+}
 
+/* complete - write a completion to where its op wants it; lock held */
+static struct odgw_end complete(struct odgw_queue *q, struct record *rec,
+				const struct odg_cqe_wide *cqe, bool at_once)
+{
+	const struct odgw_op *op = &rec->op;
+	struct odgw_end end = {
+		.bytes = cqe->cqe.len,
+		.status = odgw_status_from_cqe(&cqe->cqe),
+	};
+
+	q->chan->in_flight--;
+	if (op->store)
+		op->store(op, cqe, &end);
+	publish(op, &end);
+	if (wants_note(op, &end, at_once)) {
+		rec->note = note_of(op, &end);
+		rec->note.home = get_chan(q->chan);
+		rec->state = NOTED;
+		odgw_queue_add_note(q, &rec->note);
+	} else {
+		free_record(q->chan, rec);
+	}
+	return end;
+}
+
+/* The record of a completion; NULL: somebody has scribbled on the queue. */
+static struct record *record_of(struct odgw_chan *chan, uint64_t user_data)
+{
+	uint32_t index = (uint32_t)user_data;
+	struct record *rec;
+
+	if (index >= chan->entries)
+		return NULL;
+	rec = &chan->records[index];
+	return rec->state == IN_FLIGHT && rec->serial == user_data >> 32 ? rec :
+									   NULL;
+}
+
+void odgw_queue_reap_locked(struct odgw_queue *q)
+{
+	struct odg_cq *cq;
+	struct record *rec;
+	uint32_t i, idx, n;
+
+	if (!q->chan)
+		return;
+	cq = odg_port_cq(q->chan->port);
+	n = odg_cq_peek(cq, &idx);
 	for (i = 0; i < n; i++) {
-		const struct odg_cqe_wide *wide = odg_cq_read_wide(cq, idx + i);
-		struct record *rec = &q->records[wide->cqe.user_data % ENTRIES];
+		const struct odg_cqe_wide *cqe = odg_cq_read_wide(cq, idx + i);
 
-		/* Not live: somebody has scribbled on the queue. */
-		if (!rec->live)
-			continue;
-		finish(&rec->op, wide);
-		free_record(q, rec);
+		rec = record_of(q->chan, cqe->cqe.user_data);
+		if (rec)
+			complete(q, rec, cqe, false);
 	}
 	if (n)
 		odg_cq_release(cq, n);
 }
 
-void odgw_queue_reap(void)
+void odgw_queue_reap(struct odgw_queue *q)
 {
-	pthread_mutex_lock(&lock);
-	if (queue)
-		reap(queue);
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_lock(&q->lock);
+	odgw_queue_reap_locked(q);
+	pthread_mutex_unlock(&q->lock);
 }
 
-/* take_record - for one op, with the queue in use; lock held */
-static int take_record(const struct odgw_op *op, struct record **out)
+int odgw_queue_start(struct odgw_queue *q, const struct odgw_op *op,
+		     int eventfd, odgw_start start, void *arg,
+		     struct odgw_end *end)
 {
+	struct odgw_ticket ticket = { .eventfd = eventfd };
+	struct odgw_chan *chan;
 	struct record *rec;
-	int err;
-
-	err = open_queue();
-	if (err)
-		return err;
-	if (!queue->first_free)
-		reap(queue);
-	if (!queue->first_free)
-		return WSAEWOULDBLOCK;
-	rec = &queue->records[queue->first_free - 1];
-	queue->first_free = rec->next_free;
-	rec->op = *op;
-	rec->live = true;
-	*out = rec;
-	return 0;
-}
-
-int odgw_queue_post(const struct odgw_op *op, int fd, struct odg_recv *recv,
-		    struct odg_cqe_wide *cqe, bool *done)
-{
-	struct record *rec;
-	struct queue *q;
 	int ret;
 
-	pthread_mutex_lock(&lock);
-	ret = take_record(op, &rec);
+	pthread_mutex_lock(&q->lock);
+	ret = take_record(q, op, &rec);
 	if (ret) {
-		pthread_mutex_unlock(&lock);
+		pthread_mutex_unlock(&q->lock);
 		return ret;
 	}
-	q = use();
-	pthread_mutex_unlock(&lock);
+	chan = get_chan(q->chan);
+	ticket.user_data = (uint64_t)rec->serial << 32 |
+			   (uint32_t)(rec - chan->records);
+	pthread_mutex_unlock(&q->lock);
 
-	recv->user_data = rec - q->records;
-	recv->result = (uintptr_t)cqe;
-	ret = odg_post(q->port, fd, recv, 1);
+	ret = start(chan->port, &ticket, arg);
 
-	pthread_mutex_lock(&lock);
-	*done = ret > 0 && recv->state == ODG_RECV_DONE;
-	if (*done)
-		finish(op, cqe);
-	/* If it is pending, the record may have been used again by now. */
-	if ((ret < 0 || *done) && rec->live)
-		free_record(q, rec);
-	unuse(q);
-	pthread_mutex_unlock(&lock);
-	return ret < 0 ? odgw_wsa_from_errno(ret) : 0;
-}
-
-/*
- * odgw_queue_attach - have odgram serve a new socket before its first receive,
- * so that an ICMP error which comes earlier is remembered for it (B-U2).  If that
- * cannot be done, the first receive says why.
- */
-void odgw_queue_attach(int fd)
-{
-	struct queue *q = NULL;
-
-	pthread_mutex_lock(&lock);
-	if (!odgw_is_fork_child() && !open_queue())
-		q = use();
-	pthread_mutex_unlock(&lock);
-	if (!q)
-		return;
-	odg_bind(q->port, fd, 0);
-	pthread_mutex_lock(&lock);
-	unuse(q);
-	pthread_mutex_unlock(&lock);
-}
-
-/* owned - whether an op on @ov is in flight; lock held */
-static bool owned(LPWSAOVERLAPPED ov)
-{
-	uint32_t i;
-
-	for (i = 0; queue && i < ENTRIES; i++)
-		if (queue->records[i].live &&
-		    queue->records[i].op.overlapped == ov)
-			return true;
-	return false;
-}
-
-bool odgw_queue_owns(LPWSAOVERLAPPED ov)
-{
-	bool ret;
-
-	pthread_mutex_lock(&lock);
-	ret = owned(ov);
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_lock(&q->lock);
+	if (q->chan != chan || record_of(chan, ticket.user_data) != rec) {
+		/* Completed meanwhile, or shut down: then it is cancelled. */
+		ret = ret < 0 ? odgw_wsa_from_errno(ret) : WSA_IO_PENDING;
+	} else if (ret < 0) {
+		chan->in_flight--;
+		free_record(chan, rec);
+		ret = odgw_wsa_from_errno(ret);
+	} else if (ret) {
+		*end = complete(q, rec, &ticket.done, true);
+		ret = 0;
+	} else {
+		rec->id = ticket.id;
+		ret = WSA_IO_PENDING;
+	}
+	pthread_mutex_unlock(&q->lock);
+	put_chan(chan);
 	return ret;
 }
 
-static void add_waiter(struct waiter *w)
+int odgw_queue_watch(struct odgw_queue *q, struct odgw_chan **chan)
 {
-	w->next = waiters;
-	waiters = w;
+	pthread_mutex_lock(&q->lock);
+	*chan = q->chan ? get_chan(q->chan) : NULL;
+	pthread_mutex_unlock(&q->lock);
+	return *chan ? odg_port_fd((*chan)->port) : -1;
 }
 
-static void remove_waiter(struct waiter *w)
+void odgw_queue_unwatch(struct odgw_chan *chan)
 {
-	struct waiter **p = &waiters;
-
-	while (*p != w)
-		p = &(*p)->next;
-	*p = w->next;
+	if (chan)
+		put_chan(chan);
 }
 
-/*
- * sleep_on - until ov is complete or ev is signaled; lock held, released while
- * asleep.  Without an event the port itself is watched: nobody else may come
- * to reap.  With one, whoever takes the event from under us reaps.
- */
-static int sleep_on(struct waiter *w, struct queue *q, struct odgw_event *ev)
+/* Notes */
+
+void odgw_notes_add(struct odgw_notes *notes, struct odgw_note *note)
 {
-	struct pollfd fds[2] = {
-		{ .fd = w->fd, .events = POLLIN },
-		{ .fd = -1, .events = POLLIN },
-	};
-	bool signaled = false;
+	note->next = NULL;
+	if (notes->first)
+		notes->last->next = note;
+	else
+		notes->first = note;
+	notes->last = note;
+}
 
-	if (ev)
-		fds[1].fd = ev->fd;
-	else if (q)
-		fds[1].fd = odg_port_fd(q->port);
+/* A copy of it; a record's is free again. */
+bool odgw_notes_pop(struct odgw_notes *notes, struct odgw_note *note)
+{
+	struct odgw_note *first = notes->first;
 
-	while (odgw_overlapped_status(w->ov) == STATUS_PENDING && !signaled) {
-		pthread_mutex_unlock(&lock);
-		odgw_poll(fds, 2, ODGW_FOREVER);
-		if (ev && fds[1].revents) {
-			signaled = odgw_event_take(ev);
-			odgw_event_settle(ev);
-		}
-		pthread_mutex_lock(&lock);
-		if (ev && atomic_load(&ev->closed))
-			return WSA_INVALID_HANDLE;
-		if (queue)
-			reap(queue);
+	if (!first)
+		return false;
+	notes->first = first->next;
+	*note = *first;
+	if (note->home) {
+		free_record(note->home, (struct record *)first);
+		put_chan(note->home);
+	} else {
+		free(first);
 	}
+	return true;
+}
+
+void odgw_queue_add_note(struct odgw_queue *q, struct odgw_note *note)
+{
+	odgw_notes_add(&q->notes, note);
+	if (q->noted)
+		q->noted(q);
+}
+
+int odgw_queue_tell(struct odgw_queue *q, const struct odgw_op *op,
+		    const struct odgw_end *end)
+{
+	struct odgw_note *note = NULL;
+
+	if (wants_note(op, end, true)) {
+		note = malloc(sizeof(*note));
+		if (!note)
+			return WSAENOBUFS;
+		*note = note_of(op, end);
+	}
+	pthread_mutex_lock(&q->lock);
+	publish(op, end);
+	if (note)
+		odgw_queue_add_note(q, note);
+	pthread_mutex_unlock(&q->lock);
 	return 0;
 }
 
-int odgw_queue_wait(LPWSAOVERLAPPED ov, struct odgw_event *ev)
+/* All queues */
+
+void odgw_queue_init(struct odgw_queue *q, uint32_t entries)
 {
-	struct waiter w = { .ov = ov };
-	struct queue *q;
-	int err;
+	*q = (struct odgw_queue){ .entries = entries };
+	pthread_mutex_init(&q->lock, NULL);
+	pthread_mutex_lock(&list_lock);
+	q->next = queues->next;
+	queues->next = q;
+	pthread_mutex_unlock(&list_lock);
+}
 
-	w.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (w.fd < 0)
-		return odgw_wsa_from_errno(errno);
+static void drop_notes(struct odgw_queue *q)
+{
+	struct odgw_note note;
 
-	pthread_mutex_lock(&lock);
-	if (queue)
-		reap(queue);
-	if (odgw_overlapped_status(ov) != STATUS_PENDING) {
-		err = 0;
-	} else if (!owned(ov) && (!ev || odgw_is_fork_child())) {
-		err = WSA_OPERATION_ABORTED;
-	} else {
-		q = use();
-		add_waiter(&w);
-		err = sleep_on(&w, q, ev);
-		remove_waiter(&w);
-		if (q)
-			unuse(q);
+	while (odgw_notes_pop(&q->notes, &note))
+		;
+}
+
+/*
+ * shut_down - end what is in flight as cancelled, without notes; lock held.  The
+ * port is closed before that shows, so the kernel does not touch the buffers any
+ * more; but for an op that another thread is starting in this moment.
+ */
+static void shut_down(struct odgw_queue *q)
+{
+	static const struct odgw_end cancelled = { .status = STATUS_CANCELLED };
+	struct odgw_chan *chan = q->chan;
+	bool last;
+	uint32_t i;
+
+	if (!chan)
+		return;
+	odgw_queue_reap_locked(q);
+	q->chan = NULL;
+	last = atomic_load(&chan->refs) == 1;
+	if (last)
+		close_port(chan);
+	for (i = 0; i < chan->entries; i++)
+		if (chan->records[i].state == IN_FLIGHT) {
+			chan->records[i].state = FREE;
+			publish(&chan->records[i].op, &cancelled);
+		}
+	if (last)
+		free(chan);
+	else
+		put_chan(chan);
+}
+
+/* In the child, the list locked, and the queue's channel gone. */
+void odgw_queue_forget(struct odgw_queue *q)
+{
+	struct odgw_queue *p = queues;
+
+	while (p->next != q)
+		p = p->next;
+	p->next = q->next;
+}
+
+void odgw_queue_fini(struct odgw_queue *q)
+{
+	pthread_mutex_lock(&list_lock);
+	odgw_queue_forget(q);
+	pthread_mutex_unlock(&list_lock);
+
+	pthread_mutex_lock(&q->lock);
+	shut_down(q);
+	drop_notes(q);
+	pthread_mutex_unlock(&q->lock);
+}
+
+/* for_each - call @fn with each queue locked */
+static void for_each(void (*fn)(struct odgw_queue *q, void *arg), void *arg)
+{
+	struct odgw_queue *q;
+
+	pthread_mutex_lock(&list_lock);
+	for (q = queues; q; q = q->next) {
+		pthread_mutex_lock(&q->lock);
+		fn(q, arg);
+		pthread_mutex_unlock(&q->lock);
 	}
-	pthread_mutex_unlock(&lock);
-	close(w.fd);
-	return err;
+	pthread_mutex_unlock(&list_lock);
+}
+
+static void reap_one(struct odgw_queue *q, void *unused)
+{
+	(void)unused;
+	odgw_queue_reap_locked(q);
+}
+
+void odgw_queues_reap(void)
+{
+	for_each(reap_one, NULL);
+}
+
+static void shut_down_one(struct odgw_queue *q, void *unused)
+{
+	(void)unused;
+	shut_down(q);
+}
+
+void odgw_queues_shutdown(void)
+{
+	for_each(shut_down_one, NULL);
+}
+
+void odgw_queues_lock(void)
+{
+	struct odgw_queue *q;
+
+	pthread_mutex_lock(&list_lock);
+	for (q = queues; q; q = q->next)
+		pthread_mutex_lock(&q->lock);
+}
+
+void odgw_queues_unlock(void)
+{
+	struct odgw_queue *q;
+
+	for (q = queues; q; q = q->next)
+		pthread_mutex_unlock(&q->lock);
+	pthread_mutex_unlock(&list_lock);
+}
+
+/* In the child, locks held: the ops are the parent's, and so are the ports. */
+void odgw_queues_forked(void)
+{
+	struct odgw_queue *q;
+
+	for (q = queues; q; q = q->next) {
+		drop_notes(q);
+		if (q->chan)
+			destroy_chan(q->chan);
+		q->chan = NULL;
+	}
+}
+
+/* Cancelling */
+
+struct cancel {
+	const struct odgw_match *match;
+	unsigned int found;
+};
+
+static bool matches(const struct record *rec, const struct odgw_match *match)
+{
+	return rec->state == IN_FLIGHT && rec->id &&
+	       (match->fd < 0 || rec->op.fd == match->fd) &&
+	       (!match->tid || rec->tid == match->tid) &&
+	       (!match->overlapped || rec->op.overlapped == match->overlapped) &&
+	       (!match->spares_port || rec->op.has_event ||
+		rec->op.notify != ODGW_NOTIFY_PACKET);
 }
 
 /* The ops complete like any other; whoever waits for them will reap. */
-void odgw_queue_cancel_socket(int fd)
+static void cancel_matching(struct odgw_queue *q, void *arg)
 {
-	struct queue *q;
-
-	pthread_mutex_lock(&lock);
-	q = use();
-	pthread_mutex_unlock(&lock);
-	if (!q)
-		return;
-	odg_cancel_socket(q->port, fd);
-	pthread_mutex_lock(&lock);
-	unuse(q);
-	pthread_mutex_unlock(&lock);
-}
-
-void odgw_queue_cancel_thread(void)
-{
-	struct queue *q;
-
-	pthread_mutex_lock(&lock);
-	q = use();
-	pthread_mutex_unlock(&lock);
-	if (!q)
-		return;
-	odg_cancel_thread(q->port, gettid());
-	pthread_mutex_lock(&lock);
-	unuse(q);
-	pthread_mutex_unlock(&lock);
-}
-
-/* The last WSACleanup(): ops end as cancelled, and no event is set. */
-void odgw_queue_shutdown(void)
-{
-	struct queue *q;
+	struct cancel *c = arg;
 	uint32_t i;
 
-	pthread_mutex_lock(&lock);
-	q = queue;
-	if (q) {
-		reap(q);
-		queue = NULL;
-		q->dead = true;
-		q->users++;
-		for (i = 0; i < ENTRIES; i++) {
-			if (!q->records[i].live)
-				continue;
-			q->records[i].live = false;
-			publish(&q->records[i].op, 0, STATUS_CANCELLED);
-		}
-		unuse(q);
+	if (!q->chan || !q->chan->in_flight)
+		return;
+	for (i = 0; i < q->chan->entries; i++)
+		if (matches(&q->chan->records[i], c->match))
+			c->found += odg_cancel_id(q->chan->port,
+						  q->chan->records[i].id) > 0;
+}
+
+static void cancel_overlapped(struct odgw_queue *q, void *arg)
+{
+	if (!q->blocking)
+		cancel_matching(q, arg);
+}
+
+unsigned int odgw_queues_cancel(const struct odgw_match *match)
+{
+	struct cancel c = { .match = match };
+
+	for_each(cancel_overlapped, &c);
+	return c.found;
+}
+
+unsigned int odgw_queue_cancel(struct odgw_queue *q,
+			       const struct odgw_match *match)
+{
+	struct cancel c = { .match = match };
+
+	pthread_mutex_lock(&q->lock);
+	cancel_matching(q, &c);
+	pthread_mutex_unlock(&q->lock);
+	return c.found;
+}
+
+struct cancel_socket {
+	int fd;
+	bool blocking;
+	unsigned int found;
+};
+
+static void cancel_socket(struct odgw_queue *q, void *arg)
+{
+	struct cancel_socket *c = arg;
+
+	if (q->chan && q->chan->in_flight && (c->blocking || !q->blocking))
+		c->found += odg_cancel_socket(q->chan->port, c->fd) > 0;
+}
+
+/* By the kernel's look-up: a descriptor may be a duplicate. */
+unsigned int odgw_queues_cancel_socket(int fd, bool blocking)
+{
+	struct cancel_socket c = { .fd = fd, .blocking = blocking };
+
+	for_each(cancel_socket, &c);
+	return c.found;
+}
+
+/* Looking for one op */
+
+struct find {
+	LPWSAOVERLAPPED ov;
+	struct odgw_chan *chan;
+	enum odgw_notify notify;
+};
+
+static void find_one(struct odgw_queue *q, void *arg)
+{
+	struct find *f = arg;
+	struct record *rec;
+	uint32_t i;
+
+	if (f->chan || !q->chan || !q->chan->in_flight)
+		return;
+	for (i = 0; i < q->chan->entries; i++) {
+		rec = &q->chan->records[i];
+		if (rec->state != IN_FLIGHT || rec->op.overlapped != f->ov)
+			continue;
+		f->notify = rec->op.notify;
+		f->chan = get_chan(q->chan);
+		return;
 	}
-	pthread_mutex_unlock(&lock);
 }
 
-void odgw_queue_lock(void)
+/* If @ov is in flight: how it is told, and where, as odgw_queue_watch() does. */
+bool odgw_queues_find(LPWSAOVERLAPPED ov, enum odgw_notify *notify, int *fd,
+		      struct odgw_chan **chan)
 {
-	pthread_mutex_lock(&lock);
+	struct find f = { .ov = ov };
+
+	for_each(find_one, &f);
+	if (!f.chan)
+		return false;
+	*notify = f.notify;
+	*fd = odg_port_fd(f.chan->port);
+	*chan = f.chan;
+	return true;
 }
 
-void odgw_queue_unlock(void)
+void odgw_queue_attach(int fd)
 {
-	pthread_mutex_unlock(&lock);
-}
+	struct odgw_queue *q = &odgw_process_queue;
+	struct odgw_chan *chan = NULL;
 
-/* In the child, lock held: the ops are the parent's, and so is the port. */
-void odgw_queue_forked(void)
-{
-	waiters = NULL;
-	if (queue)
-		destroy(queue);
-	queue = NULL;
+	pthread_mutex_lock(&q->lock);
+	if (!odgw_is_fork_child() && !open_chan(q))
+		chan = get_chan(q->chan);
+	pthread_mutex_unlock(&q->lock);
+	if (!chan)
+		return;
+	/* If it cannot be done, the first receive says why. */
+	odg_bind(chan->port, fd, 0);
+	put_chan(chan);
 }

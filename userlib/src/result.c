@@ -3,15 +3,27 @@
  * How an overlapped op ended: a look at OVERLAPPED.Internal, after completions
  * have been taken out of the queue.  No locks.
  */
-#include "internal.h"
+#include "queue.h"
 
 /* is_pending - after everybody's completions have been written */
 static bool is_pending(const OVERLAPPED *ov)
 {
 	if (odgw_overlapped_status(ov) != STATUS_PENDING)
 		return false;
-	odgw_queue_reap();
+	odgw_queues_reap();
 	return odgw_overlapped_status(ov) == STATUS_PENDING;
+}
+
+static bool in_flight(LPWSAOVERLAPPED ov)
+{
+	struct odgw_chan *chan = NULL;
+	enum odgw_notify notify;
+	bool found;
+	int fd;
+
+	found = odgw_queues_find(ov, &notify, &fd, &chan);
+	odgw_queue_unwatch(chan);
+	return found;
 }
 
 static int wait_pending(LPWSAOVERLAPPED ov)
@@ -21,11 +33,11 @@ static int wait_pending(LPWSAOVERLAPPED ov)
 	int err;
 
 	if (h) {
-		ev = odgw_handle_get(h);
+		ev = odgw_event_get(h);
 		if (!ev)
 			return WSA_INVALID_HANDLE;
 	}
-	err = odgw_queue_wait(ov, ev);
+	err = odgw_wait_overlapped(ov, ev, ODGW_FOREVER, false);
 	if (ev)
 		odgw_event_put(ev);
 	return err;
@@ -46,7 +58,7 @@ static int get_result(SOCKET s, LPWSAOVERLAPPED ov, DWORD *bytes, BOOL wait,
 
 	if (is_pending(ov)) {
 		if (!wait)
-			return odgw_is_fork_child() && !odgw_queue_owns(ov) ?
+			return odgw_is_fork_child() && !in_flight(ov) ?
 				WSA_OPERATION_ABORTED : WSA_IO_INCOMPLETE;
 		err = wait_pending(ov);
 		if (err)

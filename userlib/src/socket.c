@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "queue.h"
 
 #define OURS		0x1
 #define OVERLAPPED_ATTR	0x2
@@ -223,7 +223,7 @@ static int forget_and_close(int fd)
 
 	if (attributes)
 		atomic_store(attributes, 0);
-	odgw_queue_cancel_socket(fd);
+	odgw_queues_cancel_socket(fd, true);
 	odgw_rio_socket_closing(fd);
 	return close(fd) ? odgw_wsa_from_errno(errno) : 0;
 }

@@ -5,7 +5,7 @@
  * The lock makes the last cleanup and a first startup after it follow each
  * other; odgw_started() reads the count without it.
  */
-#include "internal.h"
+#include "queue.h"
 
 #define HIGHEST		MAKEWORD(2, 2)
 
@@ -70,7 +70,7 @@ int WSAAPI WSACleanup(void)
 
 	pthread_mutex_lock(&lock);
 	if (atomic_load(&started) && atomic_fetch_sub(&started, 1) == 1) {
-		odgw_queue_shutdown();
+		odgw_queues_shutdown();
 		odgw_rio_shutdown();
 		odgw_socket_close_all();
 	}

@@ -214,6 +214,11 @@ bool odgw_status_is_error(uint32_t status)
 	return status >> 31;
 }
 
+DWORD odgw_flags_from_status(uint32_t status)
+{
+	return status == STATUS_RECEIVE_PARTIAL ? MSG_PARTIAL : 0;
+}
+
 int odgw_wsa_from_status(uint32_t status)
 {
 	size_t i;

@@ -1,41 +1,88 @@
 // SPDX-License-Identifier: MIT
 /*
- * What belongs to one thread: its port for calls that block, and the duty to
- * cancel its ops when it exits.
+ * What belongs to one thread: its two queues, its APCs, and the duty to cancel its
+ * ops when it exits, however it does.
  *
- * A thread's structure is its own; the lock protects only the list of all of
- * them, which a fork child needs to close their ports.
+ * The structure outlives the thread while a handle names it.  The lock protects
+ * only the list of all of them, which a fork child needs.
  */
+#define _GNU_SOURCE
 #include <stdlib.h>
+#include <unistd.h>
 
-#include "internal.h"
+#include "thread.h"
 
-struct thread {
-	struct odg_port *port;
-	bool posts;
-	struct thread *next;
-};
+/* Calls that block nest in APCs; few do so, and these all fit into a page. */
+#define CALL_ENTRIES	16
+/* Bounds the routines pending to one thread; 128 bytes of locked memory each. */
+#define ROUTINE_ENTRIES	1024
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct thread *threads;
+static struct odgw_thread *threads;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static bool have_key;
+static _Thread_local pid_t tid;
 
+pid_t odgw_thread_id(void)
+{
+	if (!tid)
+		tid = gettid();
+	return tid;
+}
+
+static void destroy(struct odgw_object *obj)
+{
+	struct odgw_thread *t = (struct odgw_thread *)obj;
+
+	if (t->wake_fd >= 0)
+		odgw_close(t->wake_fd);
+	pthread_mutex_destroy(&t->calls.lock);
+	pthread_mutex_destroy(&t->routines.lock);
+	free(t);
+}
+
+static const struct odgw_type type = {
+	.destroy = destroy,
+};
+
+static void drop_apcs(struct odgw_thread *t)
+{
+	struct odgw_note note;
+
+	while (odgw_notes_pop(&t->apcs, &note))
+		;
+}
+
+/*
+ * at_exit - by return, pthread_exit() and pthread_cancel().  A port's packets that
+ * have no event are not cancelled (B-CP14); routines are dropped.
+ */
 static void at_exit(void *arg)
 {
-	struct thread *t = arg, **p;
+	struct odgw_match mine = {
+		.fd = -1,
+		.tid = odgw_thread_id(),
+		.spares_port = true,
+	};
+	struct odgw_thread *t = arg, **p;
 
 	if (t->posts)
-		odgw_queue_cancel_thread();
+		odgw_queues_cancel(&mine);
+	odgw_queue_fini(&t->calls);
+	odgw_queue_fini(&t->routines);
+
+	pthread_mutex_lock(&t->routines.lock);
+	t->exited = true;
+	drop_apcs(t);
+	pthread_mutex_unlock(&t->routines.lock);
 
 	pthread_mutex_lock(&lock);
 	for (p = &threads; *p != t; p = &(*p)->next)
 		;
 	*p = t->next;
 	pthread_mutex_unlock(&lock);
-	odg_port_close(t->port);
-	free(t);
+	odgw_object_put(&t->obj);
 }
 
 static void make_key(void)
@@ -43,23 +90,40 @@ static void make_key(void)
 	have_key = !pthread_key_create(&key, at_exit);
 }
 
-/* self - the calling thread's structure, or NULL without memory */
-static struct thread *self(void)
+/* noted - a routine is due: another thread may have reaped it; lock held */
+static void noted(struct odgw_queue *q)
 {
-	struct thread *t;
+	struct odgw_thread *t = (struct odgw_thread *)
+		((char *)q - offsetof(struct odgw_thread, routines));
 
+	if (t->asleep)
+		odgw_eventfd_set(t->wake_fd);
+}
+
+struct odgw_thread *odgw_thread_peek(void)
+{
 	pthread_once(&once, make_key);
-	if (!have_key)
-		return NULL;
-	t = pthread_getspecific(key);
-	if (t)
-		return t;
+	return have_key ? pthread_getspecific(key) : NULL;
+}
 
+struct odgw_thread *odgw_thread_self(void)
+{
+	struct odgw_thread *t = odgw_thread_peek();
+
+	if (t || !have_key)
+		return t;
 	t = calloc(1, sizeof(*t));
 	if (!t || pthread_setspecific(key, t)) {
 		free(t);
 		return NULL;
 	}
+	odgw_object_init(&t->obj, &type);
+	odgw_queue_init(&t->calls, CALL_ENTRIES);
+	odgw_queue_init(&t->routines, ROUTINE_ENTRIES);
+	t->calls.blocking = true;
+	t->routines.noted = noted;
+	t->wake_fd = -1;
+
 	pthread_mutex_lock(&lock);
 	t->next = threads;
 	threads = t;
@@ -67,31 +131,35 @@ static struct thread *self(void)
 	return t;
 }
 
-int odgw_thread_port(struct odg_port **port)
+struct odgw_thread *odgw_thread_of(HANDLE h, int *err)
 {
-	struct thread *t = self();
-	int ret;
+	struct odgw_thread *t;
 
-	if (!t)
-		return WSAENOBUFS;
-	if (!t->port) {
-		/* A blocking call has one op at a time. */
-		ret = odg_port_open(&t->port, 1, 0);
-		if (ret)
-			return odgw_wsa_from_open(ret);
+	if (h == GetCurrentThread()) {
+		t = odgw_thread_self();
+		*err = t ? 0 : ERROR_NOT_ENOUGH_MEMORY;
+		if (t)
+			odgw_object_get(&t->obj);
+	} else {
+		t = (struct odgw_thread *)odgw_handle_get(h, &type);
+		*err = t ? 0 : ERROR_INVALID_HANDLE;
 	}
-	*port = t->port;
-	return 0;
+	return t;
 }
 
 int odgw_thread_posts(void)
 {
-	struct thread *t = self();
+	struct odgw_thread *t = odgw_thread_self();
 
 	if (!t)
 		return WSAENOBUFS;
 	t->posts = true;
 	return 0;
+}
+
+HANDLE WINAPI GetCurrentThread(VOID)
+{
+	return (HANDLE)(LONG_PTR)-2;
 }
 
 void odgw_thread_lock(void)
@@ -104,21 +172,29 @@ void odgw_thread_unlock(void)
 	pthread_mutex_unlock(&lock);
 }
 
-/* In the child, lock held: only the caller is left, with a structure or not. */
+/*
+ * In the child, locks held and the queues' ports closed: only the caller is left,
+ * with a structure or not.  Those of others stay allocated, a handle may name them.
+ */
 void odgw_thread_forked(void)
 {
-	struct thread *mine = have_key ? pthread_getspecific(key) : NULL;
-	struct thread *t;
+	struct odgw_thread *mine = have_key ? pthread_getspecific(key) : NULL;
+	struct odgw_thread *t;
 
-	while (threads) {
-		t = threads;
-		threads = t->next;
-		odg_port_close(t->port);
-		if (t != mine)
-			free(t);
+	tid = 0;
+	for (t = threads; t; t = t->next) {
+		if (t == mine)
+			continue;
+		odgw_queue_forget(&t->calls);
+		odgw_queue_forget(&t->routines);
+		pthread_mutex_init(&t->routines.lock, NULL);
+		t->exited = true;
 	}
+	threads = mine;
 	if (mine) {
-		*mine = (struct thread){ 0 };
-		threads = mine;
+		mine->next = NULL;
+		mine->posts = false;
+		mine->asleep = false;
+		drop_apcs(mine);
 	}
 }

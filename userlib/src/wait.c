@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <time.h>
 
-#include "internal.h"
+#include "queue.h"
 
 #define NSEC_PER_SEC	1000000000ULL
 #define NSEC_PER_MSEC	1000000ULL
@@ -45,15 +45,25 @@ int odgw_poll(struct pollfd *fds, unsigned int n, uint64_t deadline)
 		ret = ppoll(fds, n, deadline == ODGW_FOREVER ? NULL : &left,
 			    NULL);
 	} while (ret < 0 && errno == EINTR);
-	return ret;
+	return ret < 0 ? -errno : ret;
 }
 
 struct wait {
+	struct odgw_object *obj[MAXIMUM_WAIT_OBJECTS];
 	struct odgw_event *ev[MAXIMUM_WAIT_OBJECTS];
-	struct pollfd fds[MAXIMUM_WAIT_OBJECTS];
+	struct pollfd fds[MAXIMUM_WAIT_OBJECTS + ODGW_SLEEP_SPARE];
 	unsigned int n;
 	uint64_t deadline;
+	bool alertable;
+	int err;
 };
+
+/* failed - WAIT_FAILED, and why */
+static DWORD failed(struct wait *w, int err)
+{
+	w->err = err;
+	return WAIT_FAILED;
+}
 
 static bool any_closed(const struct wait *w)
 {
@@ -65,18 +75,36 @@ static bool any_closed(const struct wait *w)
 	return false;
 }
 
+/*
+ * sleep_on - until one of w->fds is ready: 0.  Else what the wait returns.  What
+ * the thread has to run comes first.
+ */
+static DWORD sleep_on(struct wait *w)
+{
+	int slept;
+
+	do {
+		if (w->alertable && odgw_apc_run())
+			return WAIT_IO_COMPLETION;
+		slept = odgw_sleep(w->fds, w->n, w->deadline, w->alertable);
+	} while (slept == ODGW_ALERTED);
+	if (slept < 0)
+		return failed(w, -slept);
+	if (any_closed(w))
+		return failed(w, WSA_INVALID_HANDLE);
+	return slept == ODGW_TIMED_OUT ? WAIT_TIMEOUT : 0;
+}
+
 /* wait_any - WAIT_OBJECT_0 + the lowest index signaled, and take that one */
 static DWORD wait_any(struct wait *w)
 {
 	unsigned int i;
-	int ready;
+	DWORD ret;
 
 	for (;;) {
-		ready = odgw_poll(w->fds, w->n, w->deadline);
-		if (any_closed(w) || ready < 0)
-			return WAIT_FAILED;
-		if (!ready)
-			return WAIT_TIMEOUT;
+		ret = sleep_on(w);
+		if (ret)
+			return ret;
 		for (i = 0; i < w->n; i++)
 			if (w->fds[i].revents && odgw_event_take(w->ev[i]))
 				return WAIT_OBJECT_0 + i;
@@ -87,23 +115,23 @@ static DWORD wait_any(struct wait *w)
 static DWORD wait_all(struct wait *w)
 {
 	unsigned int i;
-	int ready;
+	DWORD ret = 0;
 
+	if (w->alertable && odgw_apc_run())
+		return WAIT_IO_COMPLETION;
 	while (!odgw_event_take_all(w->ev, w->n)) {
 		/* Sleep on those that were not signaled at the last look. */
 		if (odgw_poll(w->fds, w->n, 0) == (int)w->n)
 			continue;
 		for (i = 0; i < w->n; i++)
 			w->fds[i].fd = w->fds[i].revents ? -1 : w->ev[i]->fd;
-		ready = odgw_poll(w->fds, w->n, w->deadline);
+		ret = sleep_on(w);
 		for (i = 0; i < w->n; i++)
 			w->fds[i].fd = w->ev[i]->fd;
-		if (any_closed(w) || ready < 0)
-			return WAIT_FAILED;
-		if (!ready)
-			return WAIT_TIMEOUT;
+		if (ret)
+			return ret;
 	}
-	return any_closed(w) ? WAIT_FAILED : WAIT_OBJECT_0;
+	return any_closed(w) ? failed(w, WSA_INVALID_HANDLE) : WAIT_OBJECT_0;
 }
 
 static bool has_duplicates(const HANDLE *handles, DWORD n)
@@ -117,12 +145,58 @@ static bool has_duplicates(const HANDLE *handles, DWORD n)
 	return false;
 }
 
-static DWORD wait_for(DWORD n, const HANDLE *handles, BOOL all, DWORD ms,
-		      int *err)
+/* add - one more to wait for; false: its handle is bad */
+static bool add(struct wait *w, HANDLE h)
 {
-	struct wait w = { .deadline = odgw_deadline(ms) };
-	DWORD ret = WAIT_FAILED;
+	struct odgw_object *obj = odgw_handle_get(h, NULL);
+
+	if (!obj)
+		return false;
+	if (!obj->type->waitable) {
+		odgw_object_put(obj);
+		return false;
+	}
+	w->obj[w->n] = obj;
+	w->ev[w->n] = obj->type->waitable(obj);
+	w->fds[w->n].fd = w->ev[w->n]->fd;
+	w->fds[w->n].events = POLLIN;
+	w->n++;
+	return true;
+}
+
+/* end - also when the thread is cancelled asleep */
+static void end(void *arg)
+{
+	struct wait *w = arg;
+
+	while (w->n--)
+		odgw_object_put(w->obj[w->n]);
+}
+
+static DWORD run(struct wait *w, bool all)
+{
+	DWORD ret = all ? wait_all(w) : wait_any(w);
 	unsigned int i;
+
+	if (ret >= MAXIMUM_WAIT_OBJECTS)
+		return ret;
+	for (i = 0; all && i < w->n; i++)
+		odgw_event_settle(w->ev[i]);
+	if (!all)
+		odgw_event_settle(w->ev[ret - WAIT_OBJECT_0]);
+	odgw_queues_reap();
+	return ret;
+}
+
+static DWORD wait_for(DWORD n, const HANDLE *handles, BOOL all, DWORD ms,
+		      BOOL alertable, int *err)
+{
+	struct wait w = {
+		.deadline = odgw_deadline(ms),
+		.alertable = alertable,
+	};
+	DWORD ret = WAIT_FAILED;
+	bool good = true;
 
 	*err = WSA_INVALID_PARAMETER;
 	if (!n || n > MAXIMUM_WAIT_OBJECTS || !handles)
@@ -130,29 +204,12 @@ static DWORD wait_for(DWORD n, const HANDLE *handles, BOOL all, DWORD ms,
 	if (all && has_duplicates(handles, n))
 		return WAIT_FAILED;
 
-	*err = WSA_INVALID_HANDLE;
-	for (w.n = 0; w.n < n; w.n++) {
-		w.ev[w.n] = odgw_handle_get(handles[w.n]);
-		if (!w.ev[w.n])
-			goto put_events;
-		w.fds[w.n].fd = w.ev[w.n]->fd;
-		w.fds[w.n].events = POLLIN;
-	}
-
-	ret = all ? wait_all(&w) : wait_any(&w);
-	if (ret != WAIT_FAILED)
-		*err = 0;
-	if (ret < MAXIMUM_WAIT_OBJECTS) {
-		for (i = 0; all && i < n; i++)
-			odgw_event_settle(w.ev[i]);
-		if (!all)
-			odgw_event_settle(w.ev[ret - WAIT_OBJECT_0]);
-		odgw_queue_reap();
-	}
-
-put_events:
-	while (w.n--)
-		odgw_event_put(w.ev[w.n]);
+	pthread_cleanup_push(end, &w);
+	while (good && w.n < n)
+		good = add(&w, handles[w.n]);
+	ret = good ? run(&w, all) : failed(&w, WSA_INVALID_HANDLE);
+	pthread_cleanup_pop(1);
+	*err = w.err;
 	return ret;
 }
 
@@ -162,10 +219,20 @@ DWORD WSAAPI WSAWaitForMultipleEvents(DWORD n, const WSAEVENT *events, BOOL all,
 	int err = odgw_enter();
 	DWORD ret = WSA_WAIT_FAILED;
 
-	/* Nothing is ever queued to a thread: no completion routines yet. */
-	(void)alertable;
 	if (!err)
-		ret = wait_for(n, events, all, ms, &err);
+		ret = wait_for(n, events, all, ms, alertable, &err);
+	odgw_leave_failed(err);
+	return ret;
+}
+
+DWORD WINAPI WaitForMultipleObjectsEx(DWORD n, const HANDLE *handles, BOOL all,
+				      DWORD ms, BOOL alertable)
+{
+	DWORD ret;
+	int err;
+
+	odgw_enter();
+	ret = wait_for(n, handles, all, ms, alertable, &err);
 	odgw_leave_failed(err);
 	return ret;
 }
@@ -173,16 +240,15 @@ DWORD WSAAPI WSAWaitForMultipleEvents(DWORD n, const WSAEVENT *events, BOOL all,
 DWORD WINAPI WaitForMultipleObjects(DWORD n, const HANDLE *handles, BOOL all,
 				    DWORD ms)
 {
-	DWORD ret;
-	int err;
+	return WaitForMultipleObjectsEx(n, handles, all, ms, FALSE);
+}
 
-	odgw_enter();
-	ret = wait_for(n, handles, all, ms, &err);
-	odgw_leave_failed(err);
-	return ret;
+DWORD WINAPI WaitForSingleObjectEx(HANDLE h, DWORD ms, BOOL alertable)
+{
+	return WaitForMultipleObjectsEx(1, &h, FALSE, ms, alertable);
 }
 
 DWORD WINAPI WaitForSingleObject(HANDLE h, DWORD ms)
 {
-	return WaitForMultipleObjects(1, &h, FALSE, ms);
+	return WaitForSingleObjectEx(h, ms, FALSE);
 }

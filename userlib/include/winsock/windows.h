@@ -173,6 +173,23 @@ DWORD WINAPI WaitForSingleObject(HANDLE hHandle, DWORD dwMilliseconds);
 DWORD WINAPI WaitForMultipleObjects(DWORD nCount, const HANDLE *lpHandles,
 				    BOOL bWaitAll, DWORD dwMilliseconds);
 
+DWORD WINAPI WaitForSingleObjectEx(HANDLE hHandle, DWORD dwMilliseconds,
+				   BOOL bAlertable);
+DWORD WINAPI WaitForMultipleObjectsEx(DWORD nCount, const HANDLE *lpHandles,
+				      BOOL bWaitAll, DWORD dwMilliseconds,
+				      BOOL bAlertable);
+
+/*
+ * Alertable waits run what is queued to the calling thread: routines of overlapped
+ * calls that have completed, and APCs.
+ */
+typedef void (CALLBACK *PAPCFUNC)(ULONG_PTR Parameter);
+
+DWORD WINAPI QueueUserAPC(PAPCFUNC pfnAPC, HANDLE hThread, ULONG_PTR dwData);
+VOID WINAPI Sleep(DWORD dwMilliseconds);
+DWORD WINAPI SleepEx(DWORD dwMilliseconds, BOOL bAlertable);
+HANDLE WINAPI GetCurrentThread(VOID);
+
 #ifdef UNICODE
 #define CreateEvent	CreateEventW
 #else

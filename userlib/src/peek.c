@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+/*
+ * MSG_PEEK: the kernel's own, what is queued stays queued.  The datagram is shown
+ * as a completion, so that it is reported like one.  No locks.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "receive.h"
+
+/* has_port - whether bind(2) or a send gave the socket a local port */
+static bool has_port(int fd)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	if (getsockname(fd, (struct sockaddr *)&ss, &len))
+		return false;
+	/* The port stands at the same place in both families. */
+	return ((struct sockaddr_in *)&ss)->sin_port;
+}
+
+static void show_sender(struct odg_cqe *cqe, const struct sockaddr_storage *ss)
+{
+	const struct sockaddr_in6 *sin6 = (const void *)ss;
+	const struct sockaddr_in *sin = (const void *)ss;
+
+	cqe->flags |= ODG_CQE_ADDR;
+	cqe->port = sin->sin_port;
+	if (ss->ss_family == AF_INET) {
+		cqe->v4.addr = sin->sin_addr.s_addr;
+	} else {
+		cqe->flags |= ODG_CQE_IPV6;
+		memcpy(cqe->addr, &sin6->sin6_addr, sizeof(cqe->addr));
+		cqe->ifindex = sin6->sin6_scope_id;
+	}
+}
+
+/* show_control - what the socket's options have the kernel tell */
+static void show_control(struct odg_cqe_wide *wide, struct msghdr *msg)
+{
+	struct cmsghdr *c;
+	int value;
+
+	for (c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		const void *data = CMSG_DATA(c);
+
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+			const struct in_pktinfo *info = data;
+
+			wide->cqe.ifindex = (uint32_t)info->ipi_ifindex;
+			memcpy(wide->local, &info->ipi_addr, 4);
+		} else if (c->cmsg_level == IPPROTO_IPV6 &&
+			   c->cmsg_type == IPV6_PKTINFO) {
+			const struct in6_pktinfo *info = data;
+
+			wide->cqe.ifindex = info->ipi6_ifindex;
+			memcpy(wide->local, &info->ipi6_addr, 16);
+		} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
+			memcpy(&wide->tos, data, 1);
+		} else if (c->cmsg_len >= CMSG_LEN(sizeof(value))) {
+			memcpy(&value, data, sizeof(value));
+			if (c->cmsg_type == IP_TTL || c->cmsg_type == IPV6_HOPLIMIT)
+				wide->ttl = (uint8_t)value;
+			else if (c->cmsg_type == IPV6_TCLASS)
+				wide->tos = (uint8_t)value;
+		}
+	}
+}
+
+static int look(const struct odgw_receive *r, struct iovec *iov,
+		struct odg_cqe_wide *wide)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[256];
+	} control;
+	struct sockaddr_storage from;
+	struct msghdr msg = {
+		.msg_name = &from,
+		.msg_namelen = sizeof(from),
+		.msg_iov = iov,
+		.msg_iovlen = r->nr_buffers,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	/* No cancellation point, unlike recvmsg(). */
+	long n = syscall(SYS_recvmsg, r->sock.fd, &msg, MSG_PEEK | MSG_DONTWAIT);
+
+	if (n < 0)
+		return errno == EAGAIN ? WSAEWOULDBLOCK :
+					 odgw_wsa_from_errno(errno);
+	*wide = (struct odg_cqe_wide){
+		.cqe.len = (uint16_t)n,
+		.cqe.status = msg.msg_flags & MSG_TRUNC ? -EMSGSIZE : 0,
+	};
+	show_sender(&wide->cqe, &from);
+	show_control(wide, &msg);
+	return 0;
+}
+
+static int sleep_and_look(const struct odgw_receive *r, struct iovec *iov,
+			  struct odg_cqe_wide *wide)
+{
+	struct pollfd fds[1 + ODGW_SLEEP_SPARE] = {
+		{ .fd = r->sock.fd, .events = POLLIN },
+	};
+	uint64_t deadline = odgw_call_deadline(r->sock.fd, SO_RCVTIMEO);
+	int err, slept;
+
+	do {
+		odgw_apc_run();
+		slept = odgw_sleep(fds, 1, deadline, true);
+		if (slept < 0)
+			return -slept;
+		err = look(r, iov, wide);
+	} while (err == WSAEWOULDBLOCK && slept != ODGW_TIMED_OUT);
+	return err == WSAEWOULDBLOCK ? WSAETIMEDOUT : err;
+}
+
+/* await - look when there is something; @iov is freed if the thread is cancelled */
+static int await(const struct odgw_receive *r, struct iovec *iov, void *allocated,
+		 struct odg_cqe_wide *wide)
+{
+	int err;
+
+	pthread_cleanup_push(free, allocated);
+	err = sleep_and_look(r, iov, wide);
+	pthread_cleanup_pop(0);
+	return err;
+}
+
+int odgw_peek(const struct odgw_receive *r, struct odg_cqe_wide *wide)
+{
+	struct iovec few[ODGW_FEW_SEGS], *many = NULL, *iov = few;
+	int err;
+	DWORD i;
+
+	if (!has_port(r->sock.fd))
+		return WSAEINVAL;
+	if (r->nr_buffers > ODGW_FEW_SEGS) {
+		iov = many = malloc(r->nr_buffers * sizeof(*iov));
+		if (!iov)
+			return WSAENOBUFS;
+	}
+	for (i = 0; i < r->nr_buffers; i++)
+		iov[i] = (struct iovec){
+			.iov_base = r->buffers[i].buf,
+			.iov_len = r->buffers[i].len,
+		};
+
+	err = look(r, iov, wide);
+	if (err == WSAEWOULDBLOCK && !odgw_socket_is_nonblocking(r->sock.fd))
+		err = await(r, iov, many, wide);
+	free(many);
+	return err;
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Waiting for one op: threads asleep until an OVERLAPPED is complete, whoever
+ * reaps its completion.
+ *
+ * The lock protects the list of them; it is inside every queue's lock.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sys/eventfd.h>
+
+#include "queue.h"
+
+struct waiter {
+	LPWSAOVERLAPPED ov;
+	int fd;				/* eventfd: ov is complete */
+	struct odgw_chan *chan;		/* where it is in flight; may be NULL */
+	struct waiter *next;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct waiter *waiters;
+static atomic_uint nr_waiters;
+
+/* After Internal has been written. */
+void odgw_waiters_wake(LPWSAOVERLAPPED ov)
+{
+	struct waiter *w;
+
+	/* Sequentially consistent, as is add(): it looks at Internal afterwards. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!atomic_load(&nr_waiters))
+		return;
+	pthread_mutex_lock(&lock);
+	for (w = waiters; w; w = w->next)
+		if (w->ov == ov)
+			odgw_eventfd_set(w->fd);
+	pthread_mutex_unlock(&lock);
+}
+
+static void add(struct waiter *w)
+{
+	pthread_mutex_lock(&lock);
+	w->next = waiters;
+	waiters = w;
+	atomic_fetch_add(&nr_waiters, 1);
+	pthread_mutex_unlock(&lock);
+}
+
+/* leave - also when the thread is cancelled asleep */
+static void leave(void *arg)
+{
+	struct waiter *w = arg, **p = &waiters;
+
+	pthread_mutex_lock(&lock);
+	while (*p != w)
+		p = &(*p)->next;
+	*p = w->next;
+	atomic_fetch_sub(&nr_waiters, 1);
+	pthread_mutex_unlock(&lock);
+	odgw_queue_unwatch(w->chan);
+	odgw_close(w->fd);
+}
+
+/*
+ * sleep_on - until ov is complete or ev is signaled.  Without an event the port
+ * itself is watched: nobody else may come to reap.  With one, whoever takes the
+ * event from under us reaps.
+ */
+static int sleep_on(struct waiter *w, struct odgw_event *ev, int port_fd,
+		    uint64_t deadline, bool alertable)
+{
+	struct pollfd fds[2 + ODGW_SLEEP_SPARE] = {
+		{ .fd = w->fd, .events = POLLIN },
+		{ .fd = ev ? ev->fd : port_fd, .events = POLLIN },
+	};
+	bool signaled = false;
+	int ret;
+
+	while (odgw_overlapped_status(w->ov) == STATUS_PENDING && !signaled) {
+		if (alertable && odgw_apc_run())
+			return WAIT_IO_COMPLETION;
+		ret = odgw_sleep(fds, 2, deadline, alertable);
+		if (ret < 0)
+			return -ret;
+		if (ev && fds[1].revents) {
+			signaled = odgw_event_take(ev);
+			odgw_event_settle(ev);
+		}
+		if (ev && atomic_load(&ev->closed))
+			return WSA_INVALID_HANDLE;
+		odgw_queues_reap();
+		if (ret == ODGW_TIMED_OUT &&
+		    odgw_overlapped_status(w->ov) == STATUS_PENDING)
+			return WAIT_TIMEOUT;
+	}
+	return 0;
+}
+
+int odgw_wait_overlapped(LPWSAOVERLAPPED ov, struct odgw_event *ev,
+			 uint64_t deadline, bool alertable)
+{
+	struct waiter w = { .ov = ov };
+	enum odgw_notify notify;
+	int err, port_fd = -1;
+	bool found;
+
+	odgw_queues_reap();
+	if (odgw_overlapped_status(ov) != STATUS_PENDING)
+		return 0;
+	found = odgw_queues_find(ov, &notify, &port_fd, &w.chan);
+	if (found && notify == ODGW_NOTIFY_ROUTINE)
+		err = WSA_INVALID_PARAMETER;
+	else if (!found && odgw_overlapped_status(ov) != STATUS_PENDING)
+		err = 0;
+	else if (!found && (!ev || odgw_is_fork_child()))
+		err = WSA_OPERATION_ABORTED;
+	else
+		err = WSA_IO_PENDING;
+	if (err == WSA_IO_PENDING) {
+		w.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		err = w.fd < 0 ? odgw_wsa_from_errno(errno) : WSA_IO_PENDING;
+	}
+	if (err != WSA_IO_PENDING) {
+		odgw_queue_unwatch(w.chan);
+		return err;
+	}
+
+	add(&w);
+	pthread_cleanup_push(leave, &w);
+	err = sleep_on(&w, ev, port_fd, deadline, alertable);
+	pthread_cleanup_pop(1);
+	return err;
+}
+
+void odgw_waiters_lock(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void odgw_waiters_unlock(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+/* In the child, lock held: none of the sleepers is here. */
+void odgw_waiters_forked(void)
+{
+	waiters = NULL;
+	atomic_store(&nr_waiters, 0);
+}
