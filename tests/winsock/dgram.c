@@ -238,68 +238,6 @@ TEST(bcp19_port_lives_with_its_sockets)
 	EQ(done(op), 0);
 }
 
-TEST(bk2_open_type)
-{
-	int type = -1;
-	socklen_t len = sizeof(type);
-
-	if (!under_windows())
-		SKIP("options are the C library's own here");
-#ifdef _WIN32
-	EQ(getsockopt(INVALID_SOCKET, SOL_SOCKET, SO_OPENTYPE, (char *)&type, &len), 0);
-	EQ(type, 0);
-	type = SO_SYNCHRONOUS_NONALERT;
-	EQ(setsockopt(INVALID_SOCKET, SOL_SOCKET, SO_OPENTYPE, (char *)&type, len), 0);
-	type = -1;
-	EQ(getsockopt(INVALID_SOCKET, SOL_SOCKET, SO_OPENTYPE, (char *)&type, &len), 0);
-	EQ(type, SO_SYNCHRONOUS_NONALERT);
-#else
-	(void)len;
-#endif
-}
-
-TEST(bk8_protocol_info_of_a_socket)
-{
-#ifdef _WIN32
-	WSAPROTOCOL_INFOW info;
-	int len = sizeof(info);
-
-	pair();
-	EQ(getsockopt(R, SOL_SOCKET, SO_PROTOCOL_INFOW, (char *)&info, &len), 0);
-	EQ(info.iAddressFamily, AF_INET);
-	EQ(info.iSocketType, SOCK_DGRAM);
-	EQ(info.iProtocol, IPPROTO_UDP);
-	CHECK(info.dwServiceFlags1 & XP1_CONNECTIONLESS);
-	CHECK(info.dwServiceFlags1 & XP1_MESSAGE_ORIENTED);
-#else
-	SKIP("options are the C library's own here");
-#endif
-}
-
-TEST(bk20_wsaduplicatesocket)
-{
-	WSAPROTOCOL_INFOW info;
-	struct op *now = op_new(10);
-	SOCKET second;
-
-	if (!under_windows())
-		SKIP("not offered: sockets are inherited or passed as descriptors");
-#ifdef _WIN32
-	pair();
-	EQ(WSADuplicateSocketW(R, GetCurrentProcessId(), &info), 0);
-	second = WSASocketW(FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO,
-			    &info, 0, WSA_FLAG_OVERLAPPED);
-	CHECK(second != INVALID_SOCKET);
-	snd(5);
-	EQ(recv_now_on(second, now), 0);
-	EQ(now->bytes, 5);
-#else
-	(void)info;
-	(void)now;
-	(void)second;
-#endif
-}
-
 static HANDLE started;
 
 static DWORD WINAPI thread_body(void *unused)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * A completion's sender as a socket address.
+ * Socket addresses: those the caller gives, and a completion's sender.
  *
- * The family is the socket's, not the datagram's: an IPv6 socket that receives
+ * The family of a sender is the socket's, not the datagram's: an IPv6 socket that receives
  * IPv4 shows it mapped (::ffff:a.b.c.d), as Linux itself does.  No locks.
  */
 #include <string.h>
@@ -13,6 +13,34 @@ int odgw_address_size(int family)
 {
 	return family == AF_INET ? (int)sizeof(struct sockaddr_in) :
 				   (int)sizeof(struct sockaddr_in6);
+}
+
+int odgw_address_check(const struct odgw_socket *sock,
+		       const struct sockaddr *name, int len)
+{
+	int size = odgw_address_size(sock->family);
+	struct odgw_probe probe;
+
+	odgw_probe_init(&probe);
+	if (!name || len < size || !odgw_probe_read(&probe, name, (size_t)size))
+		return WSAEFAULT;
+	return name->sa_family == sock->family ? 0 : WSAEAFNOSUPPORT;
+}
+
+bool odgw_address_is_any(const struct sockaddr *name)
+{
+	struct sockaddr_in6 in6;
+
+	if (name->sa_family == AF_INET)
+		return !((const struct sockaddr_in *)name)->sin_addr.s_addr;
+	memcpy(&in6, name, sizeof(in6));
+	return IN6_IS_ADDR_UNSPECIFIED(&in6.sin6_addr);
+}
+
+/* The port stands at the same place in both families. */
+in_port_t odgw_address_port(const struct sockaddr *name)
+{
+	return ((const struct sockaddr_in *)name)->sin_port;
 }
 
 static void store_v4(const struct odg_cqe *cqe, struct sockaddr *from)

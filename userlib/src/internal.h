@@ -33,7 +33,11 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+/* The library itself calls the C library's functions. */
+#define ODGRAM_NATIVE_CALLS
+#include <mswsock.h>
 #include <winsock2.h>
+#include <ws2tcpip.h>
 
 #include "odgram.h"
 
@@ -156,14 +160,37 @@ int odgw_sleep(struct pollfd *fds, unsigned int n, uint64_t deadline,
 
 /* socket.c */
 
+/* What is kept of a socket the library made, beside what the kernel knows. */
+#define ODGW_OURS		0x01
+#define ODGW_OVERLAPPED		0x02
+#define ODGW_INET6		0x04
+#define ODGW_MULTIPOINT		0x08	/* made to be a leaf */
+#define ODGW_JOINED		0x10	/* by WSAJoinLeaf() */
+#define ODGW_EXCLUSIVE		0x20	/* SO_EXCLUSIVEADDRUSE */
+#define ODGW_DUPLICATED		0x40	/* another handle of ours may name it */
+#define ODGW_TIMESTAMPS		0x80	/* SIO_TIMESTAMPING */
+
 struct odgw_socket {
 	int fd;
 	int family;
+	bool udp;			/* or another's, for native calls only */
 	bool overlapped;
+	unsigned int attributes;	/* ODGW_*; 0 if the library did not make it */
 };
 
 int odgw_socket_lookup(SOCKET s, struct odgw_socket *sock);
+/* The same for calls that only make sense on UDP: WSAEOPNOTSUPP for others. */
+int odgw_socket_lookup_udp(SOCKET s, struct odgw_socket *sock);
+void odgw_socket_mark(int fd, unsigned int attributes, bool on);
+/* The size last asked for, of @which SO_RCVBUF or SO_SNDBUF; 0 if none. */
+int odgw_socket_asked_size(int fd, int which);
+void odgw_socket_ask_size(int fd, int which, int size);
 bool odgw_socket_is_nonblocking(int fd);
+bool odgw_socket_has_port(int fd);
+/* The thread's SO_OPENTYPE: what its socket() makes. */
+int *odgw_socket_open_type(void);
+/* A second descriptor of the socket @fd of process @pid. */
+int odgw_socket_adopt(pid_t pid, int fd, DWORD flags, int *copy);
 void odgw_socket_close_all(void);
 void odgw_socket_lock(void);
 void odgw_socket_unlock(void);
@@ -171,9 +198,49 @@ void odgw_socket_unlock(void);
 /* address.c */
 
 int odgw_address_size(int family);
+/* A name given by the caller, for @sock. */
+int odgw_address_check(const struct odgw_socket *sock,
+		       const struct sockaddr *name, int len);
+bool odgw_address_is_any(const struct sockaddr *name);
+in_port_t odgw_address_port(const struct sockaddr *name);
 /* Write a completion's sender the way lpFrom and lpFromlen want it. */
 void odgw_address_store(const struct odg_cqe *cqe, int family,
 			struct sockaddr *from, int *fromlen);
+
+/* control.c: control messages */
+
+#define ODGW_TELL_PKTINFO	0x01
+#define ODGW_TELL_TTL		0x02
+#define ODGW_TELL_TOS		0x04
+#define ODGW_TELL_PKTINFO6	0x08
+#define ODGW_TELL_HOPLIMIT	0x10
+#define ODGW_TELL_TCLASS	0x20
+#define ODGW_TELL_TIME		0x40
+
+/* What the socket's options ask a receive to tell: ODGW_TELL_*. */
+unsigned int odgw_control_wanted(const struct odgw_socket *sock);
+/*
+ * Write it; control->len becomes the bytes used.  False: not all found room, what
+ * is there is whole (MSG_CTRUNC).
+ */
+bool odgw_control_write(unsigned int wanted, const struct odg_cqe_wide *wide,
+			WSABUF *control);
+/* MSG_BCAST or MSG_MCAST, for WSAMSG.dwFlags */
+DWORD odgw_control_flags(const struct odg_cqe_wide *wide);
+/* A send's messages, for sendmsg(2).  *len: in the room at @out, out the bytes. */
+int odgw_control_read(const WSABUF *control, void *out, size_t *len);
+
+/* extension.c */
+
+/* Store the pointer of the function named @id at @out. */
+int odgw_extension_find(const GUID *id, void *out);
+
+/* info.c: WSAPROTOCOL_INFO */
+
+void odgw_info_fill(const struct odgw_socket *sock, LPWSAPROTOCOL_INFOW info);
+void odgw_info_narrow(const WSAPROTOCOL_INFOW *wide, LPWSAPROTOCOL_INFOA info);
+/* Whether @info came from WSADuplicateSocket(), and names this socket. */
+bool odgw_info_names(const WSAPROTOCOL_INFOW *info, pid_t *pid, int *fd);
 
 /* probe.c: pointers of the caller that may be bad */
 

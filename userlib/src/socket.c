@@ -2,11 +2,11 @@
 /*
  * Sockets: creating, closing, and what is known of each.
  *
- * A SOCKET is a descriptor.  A byte per descriptor says what WSASocket() made;
+ * A SOCKET is a descriptor.  An entry per descriptor says what the library made;
  * a descriptor of another origin is asked each time and counts as overlapped,
  * like those of Windows' socket().
  *
- * The bytes stand in chunks that are never freed and are read and written
+ * The entries stand in chunks that are never freed and are read and written
  * without a lock; the lock serves only to add a chunk.
  */
 #define _GNU_SOURCE
@@ -14,30 +14,35 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "queue.h"
-
-#define OURS		0x1
-#define OVERLAPPED_ATTR	0x2
-#define INET6		0x4
 
 #define CHUNK		4096
 #define MAX_CHUNKS	256		/* a million descriptors; beyond, we ask */
 
 #define MULTIPOINT_C	(WSA_FLAG_MULTIPOINT_C_ROOT | WSA_FLAG_MULTIPOINT_C_LEAF)
 #define MULTIPOINT_D	(WSA_FLAG_MULTIPOINT_D_ROOT | WSA_FLAG_MULTIPOINT_D_LEAF)
+#define LEAF		(WSA_FLAG_MULTIPOINT_C_LEAF | WSA_FLAG_MULTIPOINT_D_LEAF)
 #define ALL_FLAGS	(WSA_FLAG_OVERLAPPED | MULTIPOINT_C | MULTIPOINT_D | \
 			 WSA_FLAG_ACCESS_SYSTEM_SECURITY | \
 			 WSA_FLAG_NO_HANDLE_INHERIT | WSA_FLAG_REGISTERED_IO)
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static _Atomic(atomic_uchar *) chunks[MAX_CHUNKS];
+struct entry {
+	atomic_uint attributes;		/* ODGW_* */
+	atomic_int asked[2];		/* SO_RCVBUF, SO_SNDBUF */
+};
 
-/* attributes_of - the byte of a descriptor; NULL if it has none */
-static atomic_uchar *attributes_of(int fd)
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic(struct entry *) chunks[MAX_CHUNKS];
+static _Thread_local int open_type;
+
+/* entry_of - of a descriptor; NULL if it has none */
+static struct entry *entry_of(int fd)
 {
-	atomic_uchar *chunk;
+	struct entry *chunk;
 
 	if (fd < 0 || fd / CHUNK >= MAX_CHUNKS)
 		return NULL;
@@ -45,9 +50,9 @@ static atomic_uchar *attributes_of(int fd)
 	return chunk ? &chunk[fd % CHUNK] : NULL;
 }
 
-static bool remember(int fd, unsigned char attributes)
+static bool remember(int fd, unsigned int attributes)
 {
-	atomic_uchar *chunk;
+	struct entry *chunk;
 
 	if (fd / CHUNK >= MAX_CHUNKS)
 		return false;
@@ -60,36 +65,78 @@ static bool remember(int fd, unsigned char attributes)
 	pthread_mutex_unlock(&lock);
 	if (!chunk)
 		return false;
-	atomic_store(&chunk[fd % CHUNK], attributes);
+	chunk += fd % CHUNK;
+	atomic_store(&chunk->asked[0], 0);
+	atomic_store(&chunk->asked[1], 0);
+	atomic_store(&chunk->attributes, attributes);
 	return true;
 }
 
-/* ask - about a descriptor that WSASocket() did not make */
+/* ask - about a descriptor that the library did not make */
 static int ask(struct odgw_socket *sock)
 {
+	int protocol;
 	socklen_t len = sizeof(sock->family);
 
 	if (getsockopt(sock->fd, SOL_SOCKET, SO_DOMAIN, &sock->family, &len))
 		return odgw_wsa_from_errno(errno);
+	len = sizeof(protocol);
+	sock->udp = !getsockopt(sock->fd, SOL_SOCKET, SO_PROTOCOL, &protocol,
+				&len) &&
+		    protocol == IPPROTO_UDP;
 	sock->overlapped = true;
 	return 0;
 }
 
 int odgw_socket_lookup(SOCKET s, struct odgw_socket *sock)
 {
-	atomic_uchar *attributes;
-	unsigned char a;
+	struct entry *entry;
 
 	if (s > INT_MAX)
 		return WSAENOTSOCK;
 	sock->fd = (int)s;
-	attributes = attributes_of(sock->fd);
-	a = attributes ? atomic_load(attributes) : 0;
-	if (!(a & OURS))
+	entry = entry_of(sock->fd);
+	sock->attributes = entry ? atomic_load(&entry->attributes) : 0;
+	if (!(sock->attributes & ODGW_OURS))
 		return ask(sock);
-	sock->family = a & INET6 ? AF_INET6 : AF_INET;
-	sock->overlapped = a & OVERLAPPED_ATTR;
+	sock->family = sock->attributes & ODGW_INET6 ? AF_INET6 : AF_INET;
+	sock->overlapped = sock->attributes & ODGW_OVERLAPPED;
+	sock->udp = true;
 	return 0;
+}
+
+int odgw_socket_lookup_udp(SOCKET s, struct odgw_socket *sock)
+{
+	int err = odgw_socket_lookup(s, sock);
+
+	return err || sock->udp ? err : WSAEOPNOTSUPP;
+}
+
+void odgw_socket_mark(int fd, unsigned int attributes, bool on)
+{
+	struct entry *entry = entry_of(fd);
+
+	if (!entry)
+		return;
+	if (on)
+		atomic_fetch_or(&entry->attributes, attributes);
+	else
+		atomic_fetch_and(&entry->attributes, ~attributes);
+}
+
+int odgw_socket_asked_size(int fd, int which)
+{
+	struct entry *entry = entry_of(fd);
+
+	return entry ? atomic_load(&entry->asked[which == SO_SNDBUF]) : 0;
+}
+
+void odgw_socket_ask_size(int fd, int which, int size)
+{
+	struct entry *entry = entry_of(fd);
+
+	if (entry)
+		atomic_store(&entry->asked[which == SO_SNDBUF], size);
 }
 
 bool odgw_socket_is_nonblocking(int fd)
@@ -97,6 +144,21 @@ bool odgw_socket_is_nonblocking(int fd)
 	int flags = fcntl(fd, F_GETFL);
 
 	return flags >= 0 && flags & O_NONBLOCK;
+}
+
+/* Whether bind(2), connect(2) or a send gave the socket a local port. */
+bool odgw_socket_has_port(int fd)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	return !getsockname(fd, (struct sockaddr *)&ss, &len) &&
+	       odgw_address_port((struct sockaddr *)&ss);
+}
+
+int *odgw_socket_open_type(void)
+{
+	return &open_type;
 }
 
 /* check_triple - what to ask socket(2) for; only UDP is offered */
@@ -133,42 +195,53 @@ struct triple {
 	int protocol;
 };
 
-static void fill_in(struct triple *want, int family, int type, int protocol)
+static void fill_in(struct triple *want, const WSAPROTOCOL_INFOW *info)
 {
 	if (want->family == FROM_PROTOCOL_INFO || !want->family)
-		want->family = family;
+		want->family = info->iAddressFamily;
 	if (want->type == FROM_PROTOCOL_INFO || !want->type)
-		want->type = type;
+		want->type = info->iSocketType;
 	if (want->protocol == FROM_PROTOCOL_INFO || !want->protocol)
-		want->protocol = protocol;
+		want->protocol = info->iProtocol;
 }
 
-static int create(struct triple want, DWORD flags, int *fd)
+static int check_flags(DWORD flags)
 {
-	unsigned char attributes;
-	int err, type;
+	return flags & ~(DWORD)ALL_FLAGS ||
+	       (flags & MULTIPOINT_C) == MULTIPOINT_C ||
+	       (flags & MULTIPOINT_D) == MULTIPOINT_D ? WSAEINVAL : 0;
+}
 
-	if (flags & ~(DWORD)ALL_FLAGS ||
-	    (flags & MULTIPOINT_C) == MULTIPOINT_C ||
-	    (flags & MULTIPOINT_D) == MULTIPOINT_D)
-		return WSAEINVAL;
+static unsigned int attributes_for(int family, DWORD flags)
+{
+	return ODGW_OURS |
+	       (flags & WSA_FLAG_OVERLAPPED ? ODGW_OVERLAPPED : 0) |
+	       (flags & LEAF ? ODGW_MULTIPOINT : 0) |
+	       (family == AF_INET6 ? ODGW_INET6 : 0);
+}
+
+/* create - @extra: bits for socket(2)'s type */
+static int create(struct triple want, DWORD flags, int extra, int *fd)
+{
+	const int on = 1;
+	int err;
+
+	err = check_flags(flags);
+	if (err)
+		return err;
 	err = check_triple(&want.family, &want.type, &want.protocol);
 	if (err)
 		return err;
 
-	type = want.type;
 	if (flags & WSA_FLAG_NO_HANDLE_INHERIT)
-		type |= SOCK_CLOEXEC;
-	*fd = socket(want.family, type, want.protocol);
+		extra |= SOCK_CLOEXEC;
+	*fd = socket(want.family, want.type | extra, want.protocol);
 	if (*fd < 0)
 		return odgw_wsa_from_errno(errno);
-
-	attributes = OURS;
-	if (flags & WSA_FLAG_OVERLAPPED)
-		attributes |= OVERLAPPED_ATTR;
+	/* Windows' default. */
 	if (want.family == AF_INET6)
-		attributes |= INET6;
-	if (!remember(*fd, attributes)) {
+		setsockopt(*fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	if (!remember(*fd, attributes_for(want.family, flags))) {
 		close(*fd);
 		return WSAENOBUFS;
 	}
@@ -176,42 +249,156 @@ static int create(struct triple want, DWORD flags, int *fd)
 	return 0;
 }
 
-static SOCKET create_socket(struct triple want, DWORD flags)
+/*
+ * odgw_socket_adopt - both descriptors name one socket: closing one does not
+ * cancel what is pending on the other.
+ */
+int odgw_socket_adopt(pid_t pid, int fd, DWORD flags, int *copy)
+{
+	int err = check_flags(flags), pidfd, family;
+	socklen_t len = sizeof(family);
+
+	if (err)
+		return err;
+	if (pid == getpid()) {
+		*copy = fcntl(fd, F_DUPFD, 0);
+	} else {
+		pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+		if (pidfd < 0)
+			return WSAEINVAL;
+		*copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+		err = errno;
+		close(pidfd);
+		errno = err;
+	}
+	if (*copy < 0)
+		return errno == EBADF ? WSAEINVAL : odgw_wsa_from_errno(errno);
+	/* pidfd_getfd(2) sets it, F_DUPFD does not. */
+	fcntl(*copy, F_SETFD,
+	      flags & WSA_FLAG_NO_HANDLE_INHERIT ? FD_CLOEXEC : 0);
+	if (getsockopt(*copy, SOL_SOCKET, SO_DOMAIN, &family, &len) ||
+	    !remember(*copy, attributes_for(family, flags) | ODGW_DUPLICATED)) {
+		close(*copy);
+		return WSAENOBUFS;
+	}
+	if (pid == getpid())
+		odgw_socket_mark(fd, ODGW_DUPLICATED, true);
+	odgw_queue_attach(*copy);
+	return 0;
+}
+
+static int create_from(struct triple want, const WSAPROTOCOL_INFOW *info,
+		       DWORD flags, int *fd)
+{
+	pid_t pid;
+	int other;
+
+	if (info && odgw_info_names(info, &pid, &other))
+		return odgw_socket_adopt(pid, other, flags, fd);
+	if (info)
+		fill_in(&want, info);
+	return create(want, flags, 0, fd);
+}
+
+static SOCKET create_socket(struct triple want, const WSAPROTOCOL_INFOW *info,
+			    DWORD flags)
 {
 	int err = odgw_enter();
 	int fd = -1;
 
 	if (!err)
-		err = create(want, flags, &fd);
+		err = create_from(want, info, flags, &fd);
 	return odgw_leave(err) ? INVALID_SOCKET : (SOCKET)fd;
+}
+
+/* in_protocol_info - the fields that matter of either form, in the wide one */
+static int in_protocol_info(const void *info, size_t size, WSAPROTOCOL_INFOW *w)
+{
+	struct odgw_probe probe;
+
+	odgw_probe_init(&probe);
+	if (!odgw_probe_read(&probe, info, size))
+		return WSAEFAULT;
+	/* The two differ in their last member only. */
+	memcpy(w, info, offsetof(WSAPROTOCOL_INFOW, szProtocol));
+	return 0;
 }
 
 SOCKET WSAAPI WSASocketA(int af, int type, int protocol,
 			 LPWSAPROTOCOL_INFOA info, GROUP g, DWORD flags)
 {
 	struct triple want = { af, type, protocol };
+	WSAPROTOCOL_INFOW wide;
 
 	(void)g;
-	if (info)
-		fill_in(&want, info->iAddressFamily, info->iSocketType,
-			info->iProtocol);
-	return create_socket(want, flags);
+	if (info && in_protocol_info(info, sizeof(*info), &wide))
+		return odgw_leave(WSAEFAULT), INVALID_SOCKET;
+	return create_socket(want, info ? &wide : NULL, flags);
 }
 
 SOCKET WSAAPI WSASocketW(int af, int type, int protocol,
 			 LPWSAPROTOCOL_INFOW info, GROUP g, DWORD flags)
 {
 	struct triple want = { af, type, protocol };
+	WSAPROTOCOL_INFOW wide;
 
 	(void)g;
-	if (info)
-		fill_in(&want, info->iAddressFamily, info->iSocketType,
-			info->iProtocol);
-	return create_socket(want, flags);
+	if (info && in_protocol_info(info, sizeof(*info), &wide))
+		return odgw_leave(WSAEFAULT), INVALID_SOCKET;
+	return create_socket(want, info ? &wide : NULL, flags);
+}
+
+static bool asks_for_udp(int af, int type, int protocol)
+{
+	return (af == AF_INET || af == AF_INET6 || af == AF_UNSPEC) &&
+	       (!type || type == SOCK_DGRAM) &&
+	       (!protocol || protocol == IPPROTO_UDP);
+}
+
+/* What is not UDP is the C library's. */
+int odg_ws_socket(int af, int type, int protocol)
+{
+	const int bits = SOCK_CLOEXEC | SOCK_NONBLOCK;
+	struct triple want = { af, type & ~bits, protocol };
+	DWORD flags = open_type ? 0 : WSA_FLAG_OVERLAPPED;
+	int fd = -1, err = odgw_enter();
+
+	if (!err && asks_for_udp(af, want.type, protocol)) {
+		err = create(want, flags, type & bits, &fd);
+	} else if (!err) {
+		fd = socket(af, type, protocol);
+		err = fd < 0 ? odgw_wsa_from_errno(errno) : 0;
+	}
+	return odgw_leave(err) ? -1 : fd;
+}
+
+/* is_same_socket - descriptors of one socket share its inode */
+static bool is_same_socket(int a, int b)
+{
+	struct stat x, y;
+
+	return !fstat(a, &x) && !fstat(b, &y) && x.st_ino == y.st_ino &&
+	       x.st_dev == y.st_dev;
+}
+
+/* has_another - a descriptor that names the same socket */
+static bool has_another(int fd)
+{
+	struct entry *chunk;
+	int i, j;
+
+	for (i = 0; i < MAX_CHUNKS; i++) {
+		chunk = atomic_load(&chunks[i]);
+		for (j = 0; chunk && j < CHUNK; j++)
+			if (atomic_load(&chunk[j].attributes) & ODGW_DUPLICATED &&
+			    i * CHUNK + j != fd && is_same_socket(fd, i * CHUNK + j))
+				return true;
+	}
+	return false;
 }
 
 /*
- * forget_and_close - the byte is cleared first: once the descriptor is closed,
+ * forget_and_close - the entry is cleared first: once the descriptor is closed,
  * its number may be another thread's new socket.
  *
  * The ops are cancelled although the kernel does so at the last close: a child
@@ -219,12 +406,13 @@ SOCKET WSAAPI WSASocketW(int af, int type, int protocol,
  */
 static int forget_and_close(int fd)
 {
-	atomic_uchar *attributes = attributes_of(fd);
+	struct entry *entry = entry_of(fd);
+	unsigned int was = entry ? atomic_exchange(&entry->attributes, 0) : 0;
 
-	if (attributes)
-		atomic_store(attributes, 0);
-	odgw_queues_cancel_socket(fd, true);
-	odgw_rio_socket_closing(fd);
+	if (!(was & ODGW_DUPLICATED) || !has_another(fd)) {
+		odgw_queues_cancel_socket(fd, true);
+		odgw_rio_socket_closing(fd);
+	}
 	return close(fd) ? odgw_wsa_from_errno(errno) : 0;
 }
 
@@ -242,43 +430,15 @@ int WSAAPI closesocket(SOCKET s)
 
 void odgw_socket_close_all(void)
 {
-	atomic_uchar *chunk;
+	struct entry *chunk;
 	int i, j;
 
 	for (i = 0; i < MAX_CHUNKS; i++) {
 		chunk = atomic_load(&chunks[i]);
 		for (j = 0; chunk && j < CHUNK; j++)
-			if (atomic_load(&chunk[j]) & OURS)
+			if (atomic_load(&chunk[j].attributes) & ODGW_OURS)
 				forget_and_close(i * CHUNK + j);
 	}
-}
-
-static int control(int fd, long cmd, u_long *argp)
-{
-	int value;
-
-	if (!argp)
-		return WSAEFAULT;
-	if (cmd != FIONBIO && cmd != FIONREAD)
-		return WSAEOPNOTSUPP;
-	value = *argp != 0;
-	if (ioctl(fd, (unsigned long)cmd, &value))
-		return odgw_wsa_from_errno(errno);
-	if (cmd == FIONREAD)
-		*argp = (u_long)value;
-	return 0;
-}
-
-int WSAAPI ioctlsocket(SOCKET s, long cmd, u_long *argp)
-{
-	struct odgw_socket sock;
-	int err = odgw_enter();
-
-	if (!err)
-		err = odgw_socket_lookup(s, &sock);
-	if (!err)
-		err = control(sock.fd, cmd, argp);
-	return odgw_leave(err) ? SOCKET_ERROR : 0;
 }
 
 void odgw_socket_lock(void)

@@ -2,9 +2,11 @@
 /*
  * Winsock's <winsock2.h> over odgram: overlapped receives on Linux UDP sockets.
  *
- * SOCKET is an ordinary descriptor: bind(), setsockopt(), sendto() and the rest
- * are the C library's own functions, and WSAGetLastError() knows their errors,
- * too.  odgram-winsock(7) lists what differs from Windows.
+ * SOCKET is an ordinary descriptor.  bind(), setsockopt(), sendto() and the like
+ * follow Windows' rules in a source that includes this (odgram_calls.h); others
+ * in the same program may use the C library's on the same socket, and
+ * WSAGetLastError() knows their errors, too.  odgram-winsock(7) lists what differs
+ * from Windows.
  */
 #ifndef ODGRAM_WINSOCK2_H
 #define ODGRAM_WINSOCK2_H
@@ -12,6 +14,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -110,6 +113,50 @@ typedef struct _WSAPROTOCOL_INFOW {
 	WCHAR	szProtocol[WSAPROTOCOL_LEN + 1];
 } WSAPROTOCOL_INFOW, *LPWSAPROTOCOL_INFOW;
 
+#define XP1_CONNECTIONLESS		0x00000001
+#define XP1_GUARANTEED_DELIVERY		0x00000002
+#define XP1_GUARANTEED_ORDER		0x00000004
+#define XP1_MESSAGE_ORIENTED		0x00000008
+#define XP1_SUPPORT_BROADCAST		0x00000200
+#define XP1_SUPPORT_MULTIPOINT		0x00000400
+#define XP1_IFS_HANDLES			0x00020000
+#define PFL_MATCHES_PROTOCOL_ZERO	0x00000008
+#define BIGENDIAN			0x0000
+#define SECURITY_PROTOCOL_NONE		0x0000
+
+/* Accepted where a call has it, and not looked into. */
+typedef struct _QualityOfService *LPQOS;
+
+#define JL_SENDER_ONLY		0x01
+#define JL_RECEIVER_ONLY	0x02
+#define JL_BOTH			0x04
+
+#define FD_READ		0x01
+#define FD_WRITE	0x02
+#define FD_OOB		0x04
+#define FD_ACCEPT	0x08
+#define FD_CONNECT	0x10
+#define FD_CLOSE	0x20
+#define FD_READ_BIT	0
+#define FD_WRITE_BIT	1
+#define FD_OOB_BIT	2
+#define FD_ACCEPT_BIT	3
+#define FD_CONNECT_BIT	4
+#define FD_CLOSE_BIT	5
+#define FD_MAX_EVENTS	10
+
+typedef struct _WSANETWORKEVENTS {
+	LONG	lNetworkEvents;
+	int	iErrorCode[FD_MAX_EVENTS];
+} WSANETWORKEVENTS, *LPWSANETWORKEVENTS;
+
+/* Events are those of poll(2). */
+typedef struct pollfd_windows {
+	SOCKET	fd;
+	SHORT	events;
+	SHORT	revents;
+} WSAPOLLFD, *PWSAPOLLFD, *LPWSAPOLLFD;
+
 typedef void (CALLBACK *LPWSAOVERLAPPED_COMPLETION_ROUTINE)(DWORD dwError,
 	DWORD cbTransferred, LPWSAOVERLAPPED lpOverlapped, DWORD dwFlags);
 
@@ -206,6 +253,10 @@ SOCKET WSAAPI WSASocketW(int af, int type, int protocol,
 			 LPWSAPROTOCOL_INFOW lpProtocolInfo, GROUP g,
 			 DWORD dwFlags);
 int WSAAPI closesocket(SOCKET s);
+int WSAAPI WSADuplicateSocketA(SOCKET s, DWORD dwProcessId,
+			       LPWSAPROTOCOL_INFOA lpProtocolInfo);
+int WSAAPI WSADuplicateSocketW(SOCKET s, DWORD dwProcessId,
+			       LPWSAPROTOCOL_INFOW lpProtocolInfo);
 
 /* argp points to the C library's u_long.  FIONBIO and FIONREAD. */
 int WSAAPI ioctlsocket(SOCKET s, long cmd, u_long *argp);
@@ -219,6 +270,23 @@ int WSAAPI WSARecv(SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount,
 		   LPDWORD lpNumberOfBytesRecvd, LPDWORD lpFlags,
 		   LPWSAOVERLAPPED lpOverlapped,
 		   LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine);
+int WSAAPI WSASendTo(SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount,
+		     LPDWORD lpNumberOfBytesSent, DWORD dwFlags,
+		     const struct sockaddr *lpTo, int iTolen,
+		     LPWSAOVERLAPPED lpOverlapped,
+		     LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine);
+int WSAAPI WSASend(SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount,
+		   LPDWORD lpNumberOfBytesSent, DWORD dwFlags,
+		   LPWSAOVERLAPPED lpOverlapped,
+		   LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine);
+int WSAAPI WSASendMsg(SOCKET s, LPWSAMSG lpMsg, DWORD dwFlags,
+		      LPDWORD lpNumberOfBytesSent, LPWSAOVERLAPPED lpOverlapped,
+		      LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine);
+int WSAAPI WSAPoll(LPWSAPOLLFD fdArray, ULONG fds, INT timeout);
+int WSAAPI WSAIoctl(SOCKET s, DWORD dwIoControlCode, LPVOID lpvInBuffer,
+		    DWORD cbInBuffer, LPVOID lpvOutBuffer, DWORD cbOutBuffer,
+		    LPDWORD lpcbBytesReturned, LPWSAOVERLAPPED lpOverlapped,
+		    LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine);
 BOOL WSAAPI WSAGetOverlappedResult(SOCKET s, LPWSAOVERLAPPED lpOverlapped,
 				   LPDWORD lpcbTransfer, BOOL fWait,
 				   LPDWORD lpdwFlags);
@@ -233,13 +301,17 @@ DWORD WSAAPI WSAWaitForMultipleEvents(DWORD cEvents, const WSAEVENT *lphEvents,
 
 #ifdef UNICODE
 #define WSASocket		WSASocketW
+#define WSADuplicateSocket	WSADuplicateSocketW
 #define WSAPROTOCOL_INFO	WSAPROTOCOL_INFOW
 #define LPWSAPROTOCOL_INFO	LPWSAPROTOCOL_INFOW
 #else
 #define WSASocket		WSASocketA
+#define WSADuplicateSocket	WSADuplicateSocketA
 #define WSAPROTOCOL_INFO	WSAPROTOCOL_INFOA
 #define LPWSAPROTOCOL_INFO	LPWSAPROTOCOL_INFOA
 #endif
+
+#include <odgram_calls.h>
 
 #ifdef __cplusplus
 }

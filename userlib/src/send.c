@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Sends: WSASendTo(), WSASend(), WSASendMsg(), sendto(), send().
+ *
+ * One way for all: the call's arguments become a struct call, are checked, and
+ * turned into a native message.  No locks but the event's "posting"
+ * (internal.h).
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "internal.h"
+
+#define FEW_BUFFERS	8
+#define MAX_BUFFERS	1024		/* of Linux' sendmsg(2) */
+#define MAX_CONTROL	256		/* holds every type that a send may carry */
+
+#define MAX_MESSAGE_V4	65507
+#define MAX_MESSAGE_V6	65527
+
+struct call {
+	struct odgw_socket sock;
+	const WSABUF *buffers;
+	DWORD nr_buffers;
+	DWORD flags;
+	DWORD *bytes;
+	const struct sockaddr *to;
+	int tolen;
+	const WSABUF *control;
+	LPWSAOVERLAPPED ov;
+	LPWSAOVERLAPPED_COMPLETION_ROUTINE routine;
+	int no_peer;			/* the code for "sent to whom?" */
+
+	struct msghdr msg;
+	struct iovec few[FEW_BUFFERS];
+	char control_out[MAX_CONTROL];
+	DWORD total;
+};
+
+/* bind_any - what a send does to an unbound socket, done without one */
+static int bind_any(const struct odgw_socket *sock)
+{
+	struct sockaddr_storage any = { .ss_family = (sa_family_t)sock->family };
+
+	if (odgw_socket_has_port(sock->fd))
+		return 0;
+	return bind(sock->fd, (struct sockaddr *)&any,
+		    (socklen_t)odgw_address_size(sock->family)) ?
+	       odgw_wsa_from_errno(errno) : 0;
+}
+
+static int check_pointers(const struct call *c)
+{
+	struct odgw_probe probe;
+
+	odgw_probe_init(&probe);
+	if (!c->bytes && !c->ov)
+		return WSAEFAULT;
+	if (!c->nr_buffers || c->nr_buffers > MAX_BUFFERS)
+		return WSAEINVAL;
+	if (c->bytes && !odgw_probe_write(&probe, c->bytes, sizeof(*c->bytes)))
+		return WSAEFAULT;
+	if (c->ov && !odgw_probe_write(&probe, c->ov, sizeof(*c->ov)))
+		return WSAEFAULT;
+	if (!c->buffers ||
+	    !odgw_probe_read(&probe, c->buffers,
+			     c->nr_buffers * sizeof(*c->buffers)))
+		return WSAEFAULT;
+	if (c->control && c->control->len &&
+	    (!c->control->buf ||
+	     !odgw_probe_read(&probe, c->control->buf, c->control->len)))
+		return WSAEFAULT;
+	return 0;
+}
+
+/* MSG_PARTIAL and MSG_OOB are of other transports. */
+static int check_flags(const struct call *c)
+{
+	return c->flags & ~(DWORD)MSG_DONTROUTE ? WSAEOPNOTSUPP : 0;
+}
+
+static int check_destination(const struct call *c)
+{
+	int err;
+
+	if (!c->to)
+		return 0;
+	err = odgw_address_check(&c->sock, c->to, c->tolen);
+	if (err)
+		return err;
+	return odgw_address_is_any(c->to) ? WSAEADDRNOTAVAIL : 0;
+}
+
+/* make_message - its arrays are ours: the caller may reuse his */
+static int make_message(struct call *c)
+{
+	uint64_t total = 0;
+	DWORD i;
+
+	c->msg.msg_iov = c->few;
+	if (c->nr_buffers > FEW_BUFFERS)
+		c->msg.msg_iov = malloc(c->nr_buffers * sizeof(*c->msg.msg_iov));
+	if (!c->msg.msg_iov)
+		return WSAENOBUFS;
+	for (i = 0; i < c->nr_buffers; i++) {
+		c->msg.msg_iov[i] = (struct iovec){
+			.iov_base = c->buffers[i].buf,
+			.iov_len = c->buffers[i].len,
+		};
+		total += c->buffers[i].len;
+	}
+	c->msg.msg_iovlen = c->nr_buffers;
+	if (total > (c->sock.family == AF_INET ? MAX_MESSAGE_V4 : MAX_MESSAGE_V6))
+		return WSAEMSGSIZE;
+	c->total = (DWORD)total;
+	if (c->to) {
+		c->msg.msg_name = (void *)c->to;
+		c->msg.msg_namelen = (socklen_t)odgw_address_size(c->sock.family);
+	}
+	if (c->control && c->control->len) {
+		c->msg.msg_control = c->control_out;
+		c->msg.msg_controllen = sizeof(c->control_out);
+		return odgw_control_read(c->control, c->control_out,
+					 &c->msg.msg_controllen);
+	}
+	return 0;
+}
+
+/*
+ * may_be_an_old_one - an ICMP error that an earlier send drew, which Linux tells
+ * to the next call; it is gone when that has told.
+ */
+static bool may_be_an_old_one(int err)
+{
+	return err == ECONNREFUSED || err == EHOSTUNREACH ||
+	       err == ENOPROTOOPT || err == EPROTO;
+}
+
+static int send_now(const struct call *c)
+{
+	bool retried = false;
+
+	/* Windows sends it, and it is never seen again. */
+	if (c->to && !odgw_address_port(c->to))
+		return bind_any(&c->sock);
+	for (;;) {
+		if (sendmsg(c->sock.fd, &c->msg,
+			    (int)c->flags | MSG_NOSIGNAL) >= 0)
+			return 0;
+		if (errno == EINTR)
+			continue;
+		if (retried || !may_be_an_old_one(errno))
+			break;
+		retried = true;
+	}
+	if (errno == EDESTADDRREQ)
+		return c->no_peer;
+	if (errno == EAGAIN && !odgw_socket_is_nonblocking(c->sock.fd))
+		return WSAETIMEDOUT;
+	return odgw_wsa_from_errno(errno);
+}
+
+static int run(struct call *c)
+{
+	int err;
+
+	if (c->ov)
+		return WSAEOPNOTSUPP;
+	err = make_message(c);
+	if (!err)
+		err = send_now(c);
+	if (!err && c->bytes)
+		*c->bytes = c->total;
+	if (c->msg.msg_iov != c->few)
+		free(c->msg.msg_iov);
+	return err;
+}
+
+static int send_to(struct call *c, SOCKET s)
+{
+	int err = odgw_socket_lookup_udp(s, &c->sock);
+
+	if (!err)
+		err = check_pointers(c);
+	if (!err)
+		err = check_flags(c);
+	if (!err)
+		err = check_destination(c);
+	if (!err)
+		err = run(c);
+	return err;
+}
+
+int WSAAPI WSASendTo(SOCKET s, LPWSABUF buffers, DWORD nr_buffers, LPDWORD bytes,
+		     DWORD flags, const struct sockaddr *to, int tolen,
+		     LPWSAOVERLAPPED ov,
+		     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+	struct call c = {
+		.buffers = buffers,
+		.nr_buffers = nr_buffers,
+		.bytes = bytes,
+		.flags = flags,
+		.to = to,
+		.tolen = tolen,
+		.ov = ov,
+		.routine = routine,
+		.no_peer = WSAEDESTADDRREQ,
+	};
+	int err = odgw_enter();
+
+	if (!err)
+		err = send_to(&c, s);
+	return odgw_leave(err) ? SOCKET_ERROR : 0;
+}
+
+int WSAAPI WSASend(SOCKET s, LPWSABUF buffers, DWORD nr_buffers, LPDWORD bytes,
+		   DWORD flags, LPWSAOVERLAPPED ov,
+		   LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+	struct call c = {
+		.buffers = buffers,
+		.nr_buffers = nr_buffers,
+		.bytes = bytes,
+		.flags = flags,
+		.ov = ov,
+		.routine = routine,
+		.no_peer = WSAENOTCONN,
+	};
+	int err = odgw_enter();
+
+	if (!err)
+		err = send_to(&c, s);
+	return odgw_leave(err) ? SOCKET_ERROR : 0;
+}
+
+/* take_message - the parts of a WSAMSG; its dwFlags are not for sends */
+static int take_message(struct call *c, SOCKET s, const WSAMSG *msg)
+{
+	struct odgw_probe probe;
+	int err = odgw_socket_lookup_udp(s, &c->sock);
+
+	if (err)
+		return err;
+	odgw_probe_init(&probe);
+	if (!msg || !odgw_probe_read(&probe, msg, sizeof(*msg)))
+		return WSAEFAULT;
+	if (!msg->name && msg->namelen)
+		return WSAEFAULT;
+	c->buffers = msg->lpBuffers;
+	c->nr_buffers = msg->dwBufferCount;
+	c->to = msg->name;
+	c->tolen = msg->namelen;
+	c->control = &msg->Control;
+	/* On Windows it is bound even if the call fails for this. */
+	if (!c->bytes && !c->ov)
+		return bind_any(&c->sock);
+	return 0;
+}
+
+int WSAAPI WSASendMsg(SOCKET s, LPWSAMSG msg, DWORD flags, LPDWORD bytes,
+		      LPWSAOVERLAPPED ov,
+		      LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+	struct call c = {
+		.bytes = bytes,
+		.flags = flags,
+		.ov = ov,
+		.routine = routine,
+		.no_peer = WSAENOTCONN,
+	};
+	int err = odgw_enter();
+
+	if (!err)
+		err = take_message(&c, s, msg);
+	if (!err)
+		err = send_to(&c, s);
+	return odgw_leave(err) ? SOCKET_ERROR : 0;
+}
+
+/* What is no UDP socket is the C library's. */
+static ssize_t send_plain(int s, const void *buf, size_t len, int flags,
+			  const struct sockaddr *to, socklen_t tolen,
+			  int no_peer)
+{
+	WSABUF buffer = { .len = (ULONG)len, .buf = (CHAR *)buf };
+	DWORD sent = 0;
+	struct call c = {
+		.buffers = &buffer,
+		.nr_buffers = 1,
+		.bytes = &sent,
+		.flags = (DWORD)flags & ~(DWORD)MSG_NOSIGNAL,
+		.to = to,
+		.tolen = (int)tolen,
+		.no_peer = no_peer,
+	};
+	struct odgw_socket sock;
+	ssize_t ret;
+	int err = odgw_enter();
+
+	if (!err)
+		err = odgw_socket_lookup((SOCKET)s, &sock);
+	if (!err && !sock.udp) {
+		ret = sendto(s, buf, len, flags, to, tolen);
+		err = ret < 0 ? odgw_wsa_from_errno(errno) : 0;
+		return odgw_leave(err) ? SOCKET_ERROR : ret;
+	}
+	if (!err && len > UINT32_MAX)
+		err = WSAEMSGSIZE;
+	if (!err)
+		err = send_to(&c, (SOCKET)s);
+	return odgw_leave(err) ? SOCKET_ERROR : (ssize_t)sent;
+}
+
+ssize_t odg_ws_sendto(int s, const void *buf, size_t len, int flags,
+		      const struct sockaddr *to, socklen_t tolen)
+{
+	return send_plain(s, buf, len, flags, to, tolen, WSAEDESTADDRREQ);
+}
+
+ssize_t odg_ws_send(int s, const void *buf, size_t len, int flags)
+{
+	return send_plain(s, buf, len, flags, NULL, 0, WSAENOTCONN);
+}
