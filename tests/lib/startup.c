@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* WSAStartup(), WSACleanup() and the last error. */
+/* It is about errors of native calls, too. */
+#define ODGRAM_NATIVE_CALLS
 #include "test.h"
 
 #include <fcntl.h>

@@ -23,6 +23,7 @@ static void before(void)
 	odgw_queues_lock();
 	odgw_waiters_lock();
 	odgw_socket_lock();
+	odgw_leaf_lock();
 	odgw_handle_lock();
 	odgw_event_lock();
 }
@@ -31,6 +32,7 @@ static void after(void)
 {
 	odgw_event_unlock();
 	odgw_handle_unlock();
+	odgw_leaf_unlock();
 	odgw_socket_unlock();
 	odgw_waiters_unlock();
 	odgw_queues_unlock();

@@ -16,6 +16,7 @@
  *   queue      struct odgw_queue.lock: the process's before those of ports
  *   waiter.c   threads that wait for one op
  *   socket.c   growth of the table of sockets (look-ups take no lock)
+ *   multicast.c the groups that sockets have joined
  *   handle.c   the table of handles
  *   event.c    taking auto-reset events, so that "wait for all" is atomic
  *
@@ -169,6 +170,8 @@ int odgw_sleep(struct pollfd *fds, unsigned int n, uint64_t deadline,
 #define ODGW_EXCLUSIVE		0x20	/* SO_EXCLUSIVEADDRUSE */
 #define ODGW_DUPLICATED		0x40	/* another handle of ours may name it */
 #define ODGW_TIMESTAMPS		0x80	/* SIO_TIMESTAMPING */
+#define ODGW_NO_UNREACH		0x100	/* SIO_UDP_CONNRESET, off */
+#define ODGW_NO_NETRESET	0x200	/* SIO_UDP_NETRESET, off */
 
 struct odgw_socket {
 	int fd;
@@ -187,6 +190,10 @@ int odgw_socket_asked_size(int fd, int which);
 void odgw_socket_ask_size(int fd, int which, int size);
 bool odgw_socket_is_nonblocking(int fd);
 bool odgw_socket_has_port(int fd);
+/* Give it a local port of the system's choice, if it has none. */
+int odgw_socket_bind_any(const struct odgw_socket *sock);
+/* Tell the kernel what the attributes say to it. */
+int odgw_socket_attach(int fd);
 /* The thread's SO_OPENTYPE: what its socket() makes. */
 int *odgw_socket_open_type(void);
 /* A second descriptor of the socket @fd of process @pid. */
@@ -234,6 +241,14 @@ int odgw_control_read(const WSABUF *control, void *out, size_t *len);
 
 /* Store the pointer of the function named @id at @out. */
 int odgw_extension_find(const GUID *id, void *out);
+
+/* multicast.c */
+
+/* The group that a joined socket sends to. */
+bool odgw_leaf_group(int fd, struct sockaddr_storage *group);
+void odgw_leaf_forget(int fd);
+void odgw_leaf_lock(void);
+void odgw_leaf_unlock(void);
 
 /* info.c: WSAPROTOCOL_INFO */
 

@@ -122,6 +122,27 @@ static int set_scope(struct request *r)
 					 IPV6_MULTICAST_HOPS, value);
 }
 
+/* set_reports - whether errors of one kind are reported */
+static int set_reports(struct request *r, unsigned int off)
+{
+	int value, err = number(r, &value);
+
+	if (err)
+		return err;
+	odgw_socket_mark(r->sock->fd, off, !value);
+	return odgw_socket_attach(r->sock->fd);
+}
+
+static int set_connreset(struct request *r)
+{
+	return set_reports(r, ODGW_NO_UNREACH);
+}
+
+static int set_netreset(struct request *r)
+{
+	return set_reports(r, ODGW_NO_NETRESET);
+}
+
 static int set_timestamping(struct request *r)
 {
 	TIMESTAMPING_CONFIG config;
@@ -148,6 +169,8 @@ static const struct {
 	{ SIO_MULTICAST_SCOPE,		set_scope },
 	{ SIO_MULTIPOINT_LOOPBACK,	set_loopback },
 	{ SIO_TIMESTAMPING,		set_timestamping },
+	{ SIO_UDP_CONNRESET,		set_connreset },
+	{ SIO_UDP_NETRESET,		set_netreset },
 };
 
 static int run(DWORD code, struct request *r)

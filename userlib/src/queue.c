@@ -605,18 +605,19 @@ bool odgw_queues_find(LPWSAOVERLAPPED ov, enum odgw_notify *notify, int *fd,
 	return true;
 }
 
-void odgw_queue_attach(int fd)
+int odgw_queue_attach(int fd, uint32_t flags)
 {
 	struct odgw_queue *q = &odgw_process_queue;
 	struct odgw_chan *chan = NULL;
+	int ret;
 
 	pthread_mutex_lock(&q->lock);
 	if (!odgw_is_fork_child() && !open_chan(q))
 		chan = get_chan(q->chan);
 	pthread_mutex_unlock(&q->lock);
 	if (!chan)
-		return;
-	/* If it cannot be done, the first receive says why. */
-	odg_bind(chan->port, fd, 0);
+		return WSASYSNOTREADY;
+	ret = odg_bind(chan->port, fd, flags);
 	put_chan(chan);
+	return ret ? odgw_wsa_from_errno(ret) : 0;
 }

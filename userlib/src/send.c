@@ -30,24 +30,13 @@ struct call {
 	LPWSAOVERLAPPED ov;
 	LPWSAOVERLAPPED_COMPLETION_ROUTINE routine;
 	int no_peer;			/* the code for "sent to whom?" */
+	struct sockaddr_storage group;	/* that WSAJoinLeaf() joined */
 
 	struct msghdr msg;
 	struct iovec few[FEW_BUFFERS];
 	char control_out[MAX_CONTROL];
 	DWORD total;
 };
-
-/* bind_any - what a send does to an unbound socket, done without one */
-static int bind_any(const struct odgw_socket *sock)
-{
-	struct sockaddr_storage any = { .ss_family = (sa_family_t)sock->family };
-
-	if (odgw_socket_has_port(sock->fd))
-		return 0;
-	return bind(sock->fd, (struct sockaddr *)&any,
-		    (socklen_t)odgw_address_size(sock->family)) ?
-	       odgw_wsa_from_errno(errno) : 0;
-}
 
 static int check_pointers(const struct call *c)
 {
@@ -79,10 +68,15 @@ static int check_flags(const struct call *c)
 	return c->flags & ~(DWORD)MSG_DONTROUTE ? WSAEOPNOTSUPP : 0;
 }
 
-static int check_destination(const struct call *c)
+static int check_destination(struct call *c)
 {
 	int err;
 
+	if (!c->to && c->sock.attributes & ODGW_JOINED &&
+	    odgw_leaf_group(c->sock.fd, &c->group)) {
+		c->to = (struct sockaddr *)&c->group;
+		c->tolen = sizeof(c->group);
+	}
 	if (!c->to)
 		return 0;
 	err = odgw_address_check(&c->sock, c->to, c->tolen);
@@ -142,7 +136,7 @@ static int send_now(const struct call *c)
 
 	/* Windows sends it, and it is never seen again. */
 	if (c->to && !odgw_address_port(c->to))
-		return bind_any(&c->sock);
+		return odgw_socket_bind_any(&c->sock);
 	for (;;) {
 		if (sendmsg(c->sock.fd, &c->msg,
 			    (int)c->flags | MSG_NOSIGNAL) >= 0)
@@ -254,7 +248,7 @@ static int take_message(struct call *c, SOCKET s, const WSAMSG *msg)
 	c->control = &msg->Control;
 	/* On Windows it is bound even if the call fails for this. */
 	if (!c->bytes && !c->ov)
-		return bind_any(&c->sock);
+		return odgw_socket_bind_any(&c->sock);
 	return 0;
 }
 

@@ -30,6 +30,10 @@
 			 WSA_FLAG_ACCESS_SYSTEM_SECURITY | \
 			 WSA_FLAG_NO_HANDLE_INHERIT | WSA_FLAG_REGISTERED_IO)
 
+/* What is the socket's, not the descriptor's. */
+#define OF_THE_SOCKET	(ODGW_EXCLUSIVE | ODGW_TIMESTAMPS | ODGW_NO_UNREACH | \
+			 ODGW_NO_NETRESET)
+
 struct entry {
 	atomic_uint attributes;		/* ODGW_* */
 	atomic_int asked[2];		/* SO_RCVBUF, SO_SNDBUF */
@@ -156,6 +160,27 @@ bool odgw_socket_has_port(int fd)
 	       odgw_address_port((struct sockaddr *)&ss);
 }
 
+int odgw_socket_bind_any(const struct odgw_socket *sock)
+{
+	struct sockaddr_storage any = { .ss_family = (sa_family_t)sock->family };
+
+	if (odgw_socket_has_port(sock->fd))
+		return 0;
+	return bind(sock->fd, (struct sockaddr *)&any,
+		    (socklen_t)odgw_address_size(sock->family)) ?
+	       odgw_wsa_from_errno(errno) : 0;
+}
+
+int odgw_socket_attach(int fd)
+{
+	struct entry *entry = entry_of(fd);
+	unsigned int attributes = entry ? atomic_load(&entry->attributes) : 0;
+
+	return odgw_queue_attach(fd,
+		(attributes & ODGW_NO_UNREACH ? ODG_BIND_NO_UNREACH : 0) |
+		(attributes & ODGW_NO_NETRESET ? ODG_BIND_NO_NETRESET : 0));
+}
+
 int *odgw_socket_open_type(void)
 {
 	return &open_type;
@@ -245,7 +270,8 @@ static int create(struct triple want, DWORD flags, int extra, int *fd)
 		close(*fd);
 		return WSAENOBUFS;
 	}
-	odgw_queue_attach(*fd);
+	/* If it cannot be done, the first receive says why. */
+	odgw_socket_attach(*fd);
 	return 0;
 }
 
@@ -257,6 +283,7 @@ int odgw_socket_adopt(pid_t pid, int fd, DWORD flags, int *copy)
 {
 	int err = check_flags(flags), pidfd, family;
 	socklen_t len = sizeof(family);
+	struct odgw_socket original = { 0 };
 
 	if (err)
 		return err;
@@ -276,14 +303,16 @@ int odgw_socket_adopt(pid_t pid, int fd, DWORD flags, int *copy)
 	/* pidfd_getfd(2) sets it, F_DUPFD does not. */
 	fcntl(*copy, F_SETFD,
 	      flags & WSA_FLAG_NO_HANDLE_INHERIT ? FD_CLOEXEC : 0);
+	if (pid == getpid())
+		odgw_socket_lookup((SOCKET)fd, &original);
 	if (getsockopt(*copy, SOL_SOCKET, SO_DOMAIN, &family, &len) ||
-	    !remember(*copy, attributes_for(family, flags) | ODGW_DUPLICATED)) {
+	    !remember(*copy, attributes_for(family, flags) | ODGW_DUPLICATED |
+		      (original.attributes & OF_THE_SOCKET))) {
 		close(*copy);
 		return WSAENOBUFS;
 	}
 	if (pid == getpid())
 		odgw_socket_mark(fd, ODGW_DUPLICATED, true);
-	odgw_queue_attach(*copy);
 	return 0;
 }
 
@@ -409,6 +438,8 @@ static int forget_and_close(int fd)
 	struct entry *entry = entry_of(fd);
 	unsigned int was = entry ? atomic_exchange(&entry->attributes, 0) : 0;
 
+	if (was & ODGW_JOINED)
+		odgw_leaf_forget(fd);
 	if (!(was & ODGW_DUPLICATED) || !has_another(fd)) {
 		odgw_queues_cancel_socket(fd, true);
 		odgw_rio_socket_closing(fd);

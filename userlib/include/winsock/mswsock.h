@@ -3,6 +3,7 @@
 #ifndef ODGRAM_MSWSOCK_H
 #define ODGRAM_MSWSOCK_H
 
+#include <mswsockdef.h>
 #include <winsock2.h>
 
 #ifdef __cplusplus
