@@ -124,14 +124,14 @@ static void op_read_queue(struct op_test *t)
 
 static const struct odg_cqe *op_cqe(struct op_test *t, u32 index)
 {
-	return (void *)t->port->ring.shared + odg_ring_off_entries() +
+	return (void *)t->port->ring.shared->entries +
 	       (index % ENTRIES) * sizeof(struct odg_cqe);
 }
 
 /* The program's side: everything seen so far is released. */
 static void op_release_all(struct op_test *t)
 {
-	u32 *cons = (void *)t->port->ring.shared + odg_ring_off_cons();
+	u32 *cons = &t->port->ring.shared->cons;
 
 	/* (C) of the uapi header, pairs with the ring's acquire */
 	smp_store_release(cons, READ_ONCE(t->port->ring.prod));
