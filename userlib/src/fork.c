@@ -6,7 +6,7 @@
  * Every lock is taken before the fork, outermost first, so the child finds all
  * of them free and what they protect whole.
  */
-#include "queue.h"
+#include "iocp.h"
 
 static atomic_bool fork_child;
 
@@ -22,6 +22,7 @@ static void before(void)
 	odgw_thread_lock();
 	odgw_queues_lock();
 	odgw_waiters_lock();
+	odgw_assoc_lock();
 	odgw_socket_lock();
 	odgw_leaf_lock();
 	odgw_handle_lock();
@@ -34,6 +35,7 @@ static void after(void)
 	odgw_handle_unlock();
 	odgw_leaf_unlock();
 	odgw_socket_unlock();
+	odgw_assoc_unlock();
 	odgw_waiters_unlock();
 	odgw_queues_unlock();
 	odgw_thread_unlock();

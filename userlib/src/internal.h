@@ -12,9 +12,10 @@
  *   event      struct odgw_event.posting, one per event: held over a post, so
  *              that nobody returns from a wait before the post has settled
  *   thread.c   the list of threads
- *   queue.c    the list of queues
+ *   queues.c   the list of queues
  *   queue      struct odgw_queue.lock: the process's before those of ports
  *   waiter.c   threads that wait for one op
+ *   assoc.c    ports and events of sockets
  *   socket.c   growth of the table of sockets (look-ups take no lock)
  *   multicast.c the groups that sockets have joined
  *   handle.c   the table of handles
@@ -64,6 +65,7 @@ int odgw_wsa_from_errno(int err);	/* err: positive or negative errno */
 int odgw_wsa_from_native(int err);	/* 0: no error of a socket call */
 int odgw_wsa_from_open(int err);	/* of odg_port_open() */
 int odgw_wsa_from_status(uint32_t status);
+int odgw_win32_from_status(uint32_t status);
 DWORD odgw_flags_from_status(uint32_t status);	/* lpFlags, or a routine's */
 uint32_t odgw_status_from_wsa(int err);
 uint32_t odgw_status_from_cqe(const struct odg_cqe *cqe);
@@ -140,6 +142,7 @@ void odgw_close(int fd);
 #define ODGW_FOREVER	ODG_WAIT_FOREVER
 
 uint64_t odgw_deadline(DWORD ms);	/* CLOCK_MONOTONIC, ns; INFINITE: FOREVER */
+uint64_t odgw_time_left(uint64_t deadline);	/* ns; 0: it has passed */
 /* As ppoll(2) until a deadline, without EINTR; a negative errno on failure. */
 int odgw_poll(struct pollfd *fds, unsigned int n, uint64_t deadline);
 

@@ -5,6 +5,7 @@
  *
  * No locks but the event's "posting" (internal.h).
  */
+#include "iocp.h"
 #include "thread.h"
 
 int odgw_overlapped_event(LPWSAOVERLAPPED ov, struct odgw_event **ev)
@@ -20,26 +21,41 @@ int odgw_overlapped_event(LPWSAOVERLAPPED ov, struct odgw_event **ev)
 struct begun {
 	struct odgw_queue *queue;
 	struct odgw_event *ev;
+	struct odgw_assoc assoc;
 	ULONG_PTR before;		/* Internal */
 };
+
+static int choose_routine(struct begun *b, struct odgw_op *op,
+			  LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+	struct odgw_thread *self = odgw_thread_self();
+
+	if (b->assoc.port)
+		return WSAEINVAL;
+	if (!self)
+		return WSAENOBUFS;
+	/* hEvent is the program's own. */
+	b->queue = &self->routines;
+	op->notify = ODGW_NOTIFY_ROUTINE;
+	op->routine = routine;
+	return 0;
+}
 
 /* choose - the queue, and how the op is told */
 static int choose(struct begun *b, struct odgw_op *op,
 		  LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
-	struct odgw_thread *self;
-
-	b->queue = &odgw_process_queue;
-	op->notify = ODGW_NOTIFY_NONE;
-	if (routine) {
-		/* hEvent is the program's own. */
-		self = odgw_thread_self();
-		if (!self)
-			return WSAENOBUFS;
-		b->queue = &self->routines;
-		op->notify = ODGW_NOTIFY_ROUTINE;
-		op->routine = routine;
-		return 0;
+	if (routine)
+		return choose_routine(b, op, routine);
+	op->no_packet = (uintptr_t)op->overlapped->hEvent & 1;
+	if (b->assoc.port && !op->no_packet) {
+		b->queue = &b->assoc.port->queue;
+		op->notify = ODGW_NOTIFY_PACKET;
+		op->key = b->assoc.key;
+		op->quiet = b->assoc.modes & FILE_SKIP_COMPLETION_PORT_ON_SUCCESS;
+	} else {
+		b->queue = &odgw_process_queue;
+		op->notify = ODGW_NOTIFY_NONE;
 	}
 	return odgw_overlapped_event(op->overlapped, &b->ev);
 }
@@ -49,29 +65,46 @@ static int begin(struct begun *b, const struct odgw_socket *sock,
 {
 	int err;
 
-	*b = (struct begun){ .before = op->overlapped->Internal };
+	*b = (struct begun){
+		.assoc = odgw_assoc_get(sock->fd),
+		.before = op->overlapped->Internal,
+	};
+	op->fd = sock->fd;
 	err = odgw_thread_posts();
 	if (!err)
 		err = choose(b, op, routine);
-	if (err)
+	if (err) {
+		if (b->assoc.port)
+			odgw_object_put(&b->assoc.port->obj);
 		return err;
-	op->fd = sock->fd;
+	}
 	op->has_event = b->ev;
 	if (b->ev) {
 		pthread_mutex_lock(&b->ev->posting);
 		odgw_event_reset(b->ev);
+	} else {
+		odgw_assoc_signal(sock->fd, false);
 	}
 	__atomic_store_n(&op->overlapped->Internal, STATUS_PENDING,
 			 __ATOMIC_RELAXED);
 	return 0;
 }
 
-static void begun(struct begun *b)
+/* begun - @err: there is no op, it is all as it was */
+static int begun(struct begun *b, struct odgw_op *op, int err)
 {
+	if (err && err != WSA_IO_PENDING) {
+		op->overlapped->Internal = b->before;
+		if (!b->ev)
+			odgw_assoc_signal(op->fd, true);
+	}
 	if (b->ev) {
 		pthread_mutex_unlock(&b->ev->posting);
 		odgw_event_put(b->ev);
 	}
+	if (b->assoc.port)
+		odgw_object_put(&b->assoc.port->obj);
+	return err;
 }
 
 int odgw_overlapped_start(const struct odgw_socket *sock, struct odgw_op *op,
@@ -86,9 +119,7 @@ int odgw_overlapped_start(const struct odgw_socket *sock, struct odgw_op *op,
 		return err;
 	err = odgw_queue_start(b.queue, op, b.ev ? b.ev->fd : -1, start, arg,
 			       end);
-	if (err && err != WSA_IO_PENDING)
-		op->overlapped->Internal = b.before;
-	begun(&b);
+	begun(&b, op, err);
 	return !err && odgw_status_is_error(end->status) ? WSA_IO_PENDING : err;
 }
 
@@ -103,10 +134,7 @@ int odgw_overlapped_end(const struct odgw_socket *sock, struct odgw_op *op,
 	if (err)
 		return err;
 	err = odgw_queue_tell(b.queue, op, end);
-	if (err)
-		op->overlapped->Internal = b.before;
-	else if (b.ev)
+	if (!err && b.ev)
 		odgw_event_set(b.ev);
-	begun(&b);
-	return err;
+	return begun(&b, op, err);
 }

@@ -19,38 +19,16 @@
  */
 #include <stdlib.h>
 
-#include "queue.h"
+#include "chan.h"
+#include "iocp.h"
 
 /* Bounds what is pending without routine or port; 128 bytes of locked memory each. */
 #define PROCESS_ENTRIES	4096
-
-struct record {
-	struct odgw_note note;		/* first: a note is found to be of a record */
-	struct odgw_op op;
-	uint64_t id;			/* for cancelling; 0 while it starts */
-	pid_t tid;
-	uint32_t serial;
-	enum { FREE, IN_FLIGHT, NOTED } state;
-	uint32_t next_free;		/* index + 1; 0 ends the list */
-};
-
-struct odgw_chan {
-	struct odg_port *port;
-	atomic_uint refs;
-	uint32_t first_free;		/* index + 1 */
-	uint32_t in_flight;
-	uint32_t entries;
-	struct record records[];
-};
 
 struct odgw_queue odgw_process_queue = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.entries = PROCESS_ENTRIES,
 };
-
-/* The process's is the first: it is locked first (fork.c, iocp.c). */
-static struct odgw_queue *const queues = &odgw_process_queue;
-static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* open_chan - make it if it is not there; lock held */
 static int open_chan(struct odgw_queue *q)
@@ -79,11 +57,11 @@ static int open_chan(struct odgw_queue *q)
 	}
 	q->chan = chan;
 	if (q->opened)
-		q->opened(q, odg_port_fd(chan->port));
+		q->opened(q, chan->port);
 	return 0;
 }
 
-static struct odgw_chan *get_chan(struct odgw_chan *chan)
+struct odgw_chan *odgw_chan_get(struct odgw_chan *chan)
 {
 	atomic_fetch_add_explicit(&chan->refs, 1, memory_order_relaxed);
 	return chan;
@@ -98,23 +76,23 @@ static void close_port(struct odgw_chan *chan)
 	pthread_setcancelstate(cancel_state, NULL);
 }
 
-static void destroy_chan(struct odgw_chan *chan)
+void odgw_chan_destroy(struct odgw_chan *chan)
 {
 	close_port(chan);
 	free(chan);
 }
 
-static void put_chan(struct odgw_chan *chan)
+void odgw_chan_put(struct odgw_chan *chan)
 {
 	if (atomic_fetch_sub(&chan->refs, 1) == 1)
-		destroy_chan(chan);
+		odgw_chan_destroy(chan);
 }
 
 /* take_record - for one op; lock held */
 static int take_record(struct odgw_queue *q, const struct odgw_op *op,
-		       struct record **out)
+		       struct odgw_record **out)
 {
-	struct record *rec;
+	struct odgw_record *rec;
 	int err;
 
 	err = open_chan(q);
@@ -131,14 +109,14 @@ static int take_record(struct odgw_queue *q, const struct odgw_op *op,
 	rec->id = 0;
 	rec->tid = odgw_thread_id();
 	rec->serial++;
-	rec->state = IN_FLIGHT;
+	rec->state = ODGW_IN_FLIGHT;
 	*out = rec;
 	return 0;
 }
 
-static void free_record(struct odgw_chan *chan, struct record *rec)
+static void free_record(struct odgw_chan *chan, struct odgw_record *rec)
 {
-	rec->state = FREE;
+	rec->state = ODGW_FREE;
 	rec->next_free = chan->first_free;
 	chan->first_free = rec - chan->records + 1;
 }
@@ -147,6 +125,8 @@ static void free_record(struct odgw_chan *chan, struct record *rec)
 static void publish(const struct odgw_op *op, const struct odgw_end *end)
 {
 	odgw_overlapped_finish(op->overlapped, end->bytes, end->status);
+	if (!op->has_event)
+		odgw_assoc_signal(op->fd, true);
 	odgw_waiters_wake(op->overlapped);
 }
 
@@ -168,8 +148,29 @@ static bool wants_note(const struct odgw_op *op, const struct odgw_end *end,
 	       !(at_once && op->quiet && !odgw_status_is_error(end->status));
 }
 
+/* stay - the op does not move to a port, or not any more; lock held */
+static void stay(struct odgw_record *rec)
+{
+	if (!rec->to)
+		return;
+	odgw_iocp_stray_gone(rec->to);
+	free(rec->spare);
+	rec->to = NULL;
+}
+
+/* move - to the port that its socket was bound to meanwhile; lock held */
+static void move(struct odgw_record *rec, const struct odgw_end *end)
+{
+	struct odgw_iocp *to = rec->to;
+
+	rec->to = NULL;
+	*rec->spare = note_of(&rec->op, end);
+	odgw_iocp_deliver(to, rec->spare);
+	odgw_iocp_stray_gone(to);
+}
+
 /* complete - write a completion to where its op wants it; lock held */
-static struct odgw_end complete(struct odgw_queue *q, struct record *rec,
+static struct odgw_end complete(struct odgw_queue *q, struct odgw_record *rec,
 				const struct odg_cqe_wide *cqe, bool at_once)
 {
 	const struct odgw_op *op = &rec->op;
@@ -182,10 +183,12 @@ static struct odgw_end complete(struct odgw_queue *q, struct record *rec,
 	if (op->store)
 		op->store(op, cqe, &end);
 	publish(op, &end);
+	if (rec->to)
+		move(rec, &end);
 	if (wants_note(op, &end, at_once)) {
 		rec->note = note_of(op, &end);
-		rec->note.home = get_chan(q->chan);
-		rec->state = NOTED;
+		rec->note.home = odgw_chan_get(q->chan);
+		rec->state = ODGW_NOTED;
 		odgw_queue_add_note(q, &rec->note);
 	} else {
 		free_record(q->chan, rec);
@@ -194,22 +197,22 @@ static struct odgw_end complete(struct odgw_queue *q, struct record *rec,
 }
 
 /* The record of a completion; NULL: somebody has scribbled on the queue. */
-static struct record *record_of(struct odgw_chan *chan, uint64_t user_data)
+static struct odgw_record *record_of(struct odgw_chan *chan, uint64_t user_data)
 {
 	uint32_t index = (uint32_t)user_data;
-	struct record *rec;
+	struct odgw_record *rec;
 
 	if (index >= chan->entries)
 		return NULL;
 	rec = &chan->records[index];
-	return rec->state == IN_FLIGHT && rec->serial == user_data >> 32 ? rec :
+	return rec->state == ODGW_IN_FLIGHT && rec->serial == user_data >> 32 ? rec :
 									   NULL;
 }
 
 void odgw_queue_reap_locked(struct odgw_queue *q)
 {
 	struct odg_cq *cq;
-	struct record *rec;
+	struct odgw_record *rec;
 	uint32_t i, idx, n;
 
 	if (!q->chan)
@@ -240,7 +243,7 @@ int odgw_queue_start(struct odgw_queue *q, const struct odgw_op *op,
 {
 	struct odgw_ticket ticket = { .eventfd = eventfd };
 	struct odgw_chan *chan;
-	struct record *rec;
+	struct odgw_record *rec;
 	int ret;
 
 	pthread_mutex_lock(&q->lock);
@@ -249,7 +252,7 @@ int odgw_queue_start(struct odgw_queue *q, const struct odgw_op *op,
 		pthread_mutex_unlock(&q->lock);
 		return ret;
 	}
-	chan = get_chan(q->chan);
+	chan = odgw_chan_get(q->chan);
 	ticket.user_data = (uint64_t)rec->serial << 32 |
 			   (uint32_t)(rec - chan->records);
 	pthread_mutex_unlock(&q->lock);
@@ -262,6 +265,7 @@ int odgw_queue_start(struct odgw_queue *q, const struct odgw_op *op,
 		ret = ret < 0 ? odgw_wsa_from_errno(ret) : WSA_IO_PENDING;
 	} else if (ret < 0) {
 		chan->in_flight--;
+		stay(rec);
 		free_record(chan, rec);
 		ret = odgw_wsa_from_errno(ret);
 	} else if (ret) {
@@ -272,14 +276,14 @@ int odgw_queue_start(struct odgw_queue *q, const struct odgw_op *op,
 		ret = WSA_IO_PENDING;
 	}
 	pthread_mutex_unlock(&q->lock);
-	put_chan(chan);
+	odgw_chan_put(chan);
 	return ret;
 }
 
 int odgw_queue_watch(struct odgw_queue *q, struct odgw_chan **chan)
 {
 	pthread_mutex_lock(&q->lock);
-	*chan = q->chan ? get_chan(q->chan) : NULL;
+	*chan = q->chan ? odgw_chan_get(q->chan) : NULL;
 	pthread_mutex_unlock(&q->lock);
 	return *chan ? odg_port_fd((*chan)->port) : -1;
 }
@@ -287,7 +291,12 @@ int odgw_queue_watch(struct odgw_queue *q, struct odgw_chan **chan)
 void odgw_queue_unwatch(struct odgw_chan *chan)
 {
 	if (chan)
-		put_chan(chan);
+		odgw_chan_put(chan);
+}
+
+uint32_t odgw_queue_arm_locked(struct odgw_queue *q)
+{
+	return q->chan ? odg_cq_arm(odg_port_cq(q->chan->port)) : 0;
 }
 
 /* Notes */
@@ -312,8 +321,8 @@ bool odgw_notes_pop(struct odgw_notes *notes, struct odgw_note *note)
 	notes->first = first->next;
 	*note = *first;
 	if (note->home) {
-		free_record(note->home, (struct record *)first);
-		put_chan(note->home);
+		free_record(note->home, (struct odgw_record *)first);
+		odgw_chan_put(note->home);
 	} else {
 		free(first);
 	}
@@ -346,19 +355,60 @@ int odgw_queue_tell(struct odgw_queue *q, const struct odgw_op *op,
 	return 0;
 }
 
-/* All queues */
+/*
+ * The ops in flight on a socket that is bound to a port now: their packets go there
+ * (B-CP3).  *error: no memory, and those that remain stay silent.
+ */
+int odgw_queue_redirect(int fd, struct odgw_iocp *to, ULONG_PTR key)
+{
+	struct odgw_queue *q = &odgw_process_queue;
+	struct odgw_record *rec;
+	uint32_t i;
+	int err = 0;
+
+	pthread_mutex_lock(&q->lock);
+	odgw_queue_reap_locked(q);
+	for (i = 0; q->chan && q->chan->in_flight && i < q->chan->entries; i++) {
+		rec = &q->chan->records[i];
+		if (rec->state != ODGW_IN_FLIGHT || rec->op.fd != fd ||
+		    rec->op.no_packet || rec->to)
+			continue;
+		rec->spare = malloc(sizeof(*rec->spare));
+		if (!rec->spare) {
+			err = ERROR_NOT_ENOUGH_MEMORY;
+			break;
+		}
+		rec->to = to;
+		rec->op.key = key;
+		odgw_iocp_stray(to, odg_port_fd(q->chan->port));
+	}
+	pthread_mutex_unlock(&q->lock);
+	return err;
+}
+
+/* The port is going. */
+void odgw_queue_redirect_end(const struct odgw_iocp *to)
+{
+	struct odgw_queue *q = &odgw_process_queue;
+	uint32_t i;
+
+	pthread_mutex_lock(&q->lock);
+	for (i = 0; q->chan && i < q->chan->entries; i++)
+		if (q->chan->records[i].to == to)
+			stay(&q->chan->records[i]);
+	pthread_mutex_unlock(&q->lock);
+}
+
+/* Beginning and end */
 
 void odgw_queue_init(struct odgw_queue *q, uint32_t entries)
 {
 	*q = (struct odgw_queue){ .entries = entries };
 	pthread_mutex_init(&q->lock, NULL);
-	pthread_mutex_lock(&list_lock);
-	q->next = queues->next;
-	queues->next = q;
-	pthread_mutex_unlock(&list_lock);
+	odgw_queues_add(q);
 }
 
-static void drop_notes(struct odgw_queue *q)
+void odgw_queue_drop_notes(struct odgw_queue *q)
 {
 	struct odgw_note note;
 
@@ -367,11 +417,11 @@ static void drop_notes(struct odgw_queue *q)
 }
 
 /*
- * shut_down - end what is in flight as cancelled, without notes; lock held.  The
+ * odgw_queue_shut_down - end what is in flight as cancelled, without notes; lock held.  The
  * port is closed before that shows, so the kernel does not touch the buffers any
  * more; but for an op that another thread is starting in this moment.
  */
-static void shut_down(struct odgw_queue *q)
+void odgw_queue_shut_down(struct odgw_queue *q)
 {
 	static const struct odgw_end cancelled = { .status = STATUS_CANCELLED };
 	struct odgw_chan *chan = q->chan;
@@ -386,223 +436,24 @@ static void shut_down(struct odgw_queue *q)
 	if (last)
 		close_port(chan);
 	for (i = 0; i < chan->entries; i++)
-		if (chan->records[i].state == IN_FLIGHT) {
-			chan->records[i].state = FREE;
+		if (chan->records[i].state == ODGW_IN_FLIGHT) {
+			chan->records[i].state = ODGW_FREE;
 			publish(&chan->records[i].op, &cancelled);
+			stay(&chan->records[i]);
 		}
 	if (last)
 		free(chan);
 	else
-		put_chan(chan);
-}
-
-/* In the child, the list locked, and the queue's channel gone. */
-void odgw_queue_forget(struct odgw_queue *q)
-{
-	struct odgw_queue *p = queues;
-
-	while (p->next != q)
-		p = p->next;
-	p->next = q->next;
+		odgw_chan_put(chan);
 }
 
 void odgw_queue_fini(struct odgw_queue *q)
 {
-	pthread_mutex_lock(&list_lock);
-	odgw_queue_forget(q);
-	pthread_mutex_unlock(&list_lock);
-
+	odgw_queues_remove(q);
 	pthread_mutex_lock(&q->lock);
-	shut_down(q);
-	drop_notes(q);
+	odgw_queue_shut_down(q);
+	odgw_queue_drop_notes(q);
 	pthread_mutex_unlock(&q->lock);
-}
-
-/* for_each - call @fn with each queue locked */
-static void for_each(void (*fn)(struct odgw_queue *q, void *arg), void *arg)
-{
-	struct odgw_queue *q;
-
-	pthread_mutex_lock(&list_lock);
-	for (q = queues; q; q = q->next) {
-		pthread_mutex_lock(&q->lock);
-		fn(q, arg);
-		pthread_mutex_unlock(&q->lock);
-	}
-	pthread_mutex_unlock(&list_lock);
-}
-
-static void reap_one(struct odgw_queue *q, void *unused)
-{
-	(void)unused;
-	odgw_queue_reap_locked(q);
-}
-
-void odgw_queues_reap(void)
-{
-	for_each(reap_one, NULL);
-}
-
-static void shut_down_one(struct odgw_queue *q, void *unused)
-{
-	(void)unused;
-	shut_down(q);
-}
-
-void odgw_queues_shutdown(void)
-{
-	for_each(shut_down_one, NULL);
-}
-
-void odgw_queues_lock(void)
-{
-	struct odgw_queue *q;
-
-	pthread_mutex_lock(&list_lock);
-	for (q = queues; q; q = q->next)
-		pthread_mutex_lock(&q->lock);
-}
-
-void odgw_queues_unlock(void)
-{
-	struct odgw_queue *q;
-
-	for (q = queues; q; q = q->next)
-		pthread_mutex_unlock(&q->lock);
-	pthread_mutex_unlock(&list_lock);
-}
-
-/* In the child, locks held: the ops are the parent's, and so are the ports. */
-void odgw_queues_forked(void)
-{
-	struct odgw_queue *q;
-
-	for (q = queues; q; q = q->next) {
-		drop_notes(q);
-		if (q->chan)
-			destroy_chan(q->chan);
-		q->chan = NULL;
-	}
-}
-
-/* Cancelling */
-
-struct cancel {
-	const struct odgw_match *match;
-	unsigned int found;
-};
-
-static bool matches(const struct record *rec, const struct odgw_match *match)
-{
-	return rec->state == IN_FLIGHT && rec->id &&
-	       (match->fd < 0 || rec->op.fd == match->fd) &&
-	       (!match->tid || rec->tid == match->tid) &&
-	       (!match->overlapped || rec->op.overlapped == match->overlapped) &&
-	       (!match->spares_port || rec->op.has_event ||
-		rec->op.notify != ODGW_NOTIFY_PACKET);
-}
-
-/* The ops complete like any other; whoever waits for them will reap. */
-static void cancel_matching(struct odgw_queue *q, void *arg)
-{
-	struct cancel *c = arg;
-	uint32_t i;
-
-	if (!q->chan || !q->chan->in_flight)
-		return;
-	for (i = 0; i < q->chan->entries; i++)
-		if (matches(&q->chan->records[i], c->match))
-			c->found += odg_cancel_id(q->chan->port,
-						  q->chan->records[i].id) > 0;
-}
-
-static void cancel_overlapped(struct odgw_queue *q, void *arg)
-{
-	if (!q->blocking)
-		cancel_matching(q, arg);
-}
-
-unsigned int odgw_queues_cancel(const struct odgw_match *match)
-{
-	struct cancel c = { .match = match };
-
-	for_each(cancel_overlapped, &c);
-	return c.found;
-}
-
-unsigned int odgw_queue_cancel(struct odgw_queue *q,
-			       const struct odgw_match *match)
-{
-	struct cancel c = { .match = match };
-
-	pthread_mutex_lock(&q->lock);
-	cancel_matching(q, &c);
-	pthread_mutex_unlock(&q->lock);
-	return c.found;
-}
-
-struct cancel_socket {
-	int fd;
-	bool blocking;
-	unsigned int found;
-};
-
-static void cancel_socket(struct odgw_queue *q, void *arg)
-{
-	struct cancel_socket *c = arg;
-
-	if (q->chan && q->chan->in_flight && (c->blocking || !q->blocking))
-		c->found += odg_cancel_socket(q->chan->port, c->fd) > 0;
-}
-
-/* By the kernel's look-up: a descriptor may be a duplicate. */
-unsigned int odgw_queues_cancel_socket(int fd, bool blocking)
-{
-	struct cancel_socket c = { .fd = fd, .blocking = blocking };
-
-	for_each(cancel_socket, &c);
-	return c.found;
-}
-
-/* Looking for one op */
-
-struct find {
-	LPWSAOVERLAPPED ov;
-	struct odgw_chan *chan;
-	enum odgw_notify notify;
-};
-
-static void find_one(struct odgw_queue *q, void *arg)
-{
-	struct find *f = arg;
-	struct record *rec;
-	uint32_t i;
-
-	if (f->chan || !q->chan || !q->chan->in_flight)
-		return;
-	for (i = 0; i < q->chan->entries; i++) {
-		rec = &q->chan->records[i];
-		if (rec->state != IN_FLIGHT || rec->op.overlapped != f->ov)
-			continue;
-		f->notify = rec->op.notify;
-		f->chan = get_chan(q->chan);
-		return;
-	}
-}
-
-/* If @ov is in flight: how it is told, and where, as odgw_queue_watch() does. */
-bool odgw_queues_find(LPWSAOVERLAPPED ov, enum odgw_notify *notify, int *fd,
-		      struct odgw_chan **chan)
-{
-	struct find f = { .ov = ov };
-
-	for_each(find_one, &f);
-	if (!f.chan)
-		return false;
-	*notify = f.notify;
-	*fd = odg_port_fd(f.chan->port);
-	*chan = f.chan;
-	return true;
 }
 
 int odgw_queue_attach(int fd, uint32_t flags)
@@ -613,11 +464,11 @@ int odgw_queue_attach(int fd, uint32_t flags)
 
 	pthread_mutex_lock(&q->lock);
 	if (!odgw_is_fork_child() && !open_chan(q))
-		chan = get_chan(q->chan);
+		chan = odgw_chan_get(q->chan);
 	pthread_mutex_unlock(&q->lock);
 	if (!chan)
 		return WSASYSNOTREADY;
 	ret = odg_bind(chan->port, fd, flags);
-	put_chan(chan);
+	odgw_chan_put(chan);
 	return ret ? odgw_wsa_from_errno(ret) : 0;
 }

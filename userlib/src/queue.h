@@ -31,6 +31,7 @@ struct odgw_end {
 	uint32_t status;		/* NTSTATUS */
 };
 
+struct odgw_iocp;
 struct odgw_op;
 
 /*
@@ -58,6 +59,7 @@ struct odgw_op {
 	int fd;
 	bool has_event;
 	bool quiet;			/* no note for a success at once */
+	bool no_packet;			/* nor when its socket is bound to a port */
 	LPWSAOVERLAPPED_COMPLETION_ROUTINE routine;
 	ULONG_PTR key;
 	enum odgw_notify { ODGW_NOTIFY_NONE, ODGW_NOTIFY_ROUTINE, ODGW_NOTIFY_PACKET } notify;
@@ -100,7 +102,7 @@ struct odgw_queue {
 	struct odgw_chan *chan;		/* port and records; NULL until the first op */
 	struct odgw_notes notes;
 	/* Either may be NULL; lock held. */
-	void (*opened)(struct odgw_queue *q, int fd);
+	void (*opened)(struct odgw_queue *q, struct odg_port *port);
 	void (*noted)(struct odgw_queue *q);
 	struct odgw_queue *next;	/* of all queues */
 };
@@ -133,6 +135,12 @@ void odgw_queue_reap_locked(struct odgw_queue *q);
 int odgw_queue_watch(struct odgw_queue *q, struct odgw_chan **chan);
 void odgw_queue_unwatch(struct odgw_chan *chan);
 
+/* As odg_cq_arm(); lock held. */
+uint32_t odgw_queue_arm_locked(struct odgw_queue *q);
+/* What is in flight on a socket that was bound to a port now; and until it goes. */
+int odgw_queue_redirect(int fd, struct odgw_iocp *to, ULONG_PTR key);
+void odgw_queue_redirect_end(const struct odgw_iocp *to);
+
 /* Lock held. */
 void odgw_notes_add(struct odgw_notes *notes, struct odgw_note *note);
 void odgw_queue_add_note(struct odgw_queue *q, struct odgw_note *note);
@@ -149,7 +157,8 @@ struct odgw_match {
 unsigned int odgw_queue_cancel(struct odgw_queue *q,
 			       const struct odgw_match *match);
 
-/* Over all queues. */
+/* queues.c: over all queues */
+
 unsigned int odgw_queues_cancel(const struct odgw_match *match);
 unsigned int odgw_queues_cancel_socket(int fd, bool blocking);
 bool odgw_queues_find(LPWSAOVERLAPPED ov, enum odgw_notify *notify, int *fd,
@@ -171,12 +180,13 @@ int odgw_queue_attach(int fd, uint32_t flags);
 
 void odgw_waiters_wake(LPWSAOVERLAPPED ov);
 /*
- * Wait until @ov is complete, or @ev (may be NULL) is signaled, which is then
- * taken.  WSA_OPERATION_ABORTED: @ov is not in flight in this process.
- * WSA_INVALID_PARAMETER: it has a routine.  WAIT_TIMEOUT, WAIT_IO_COMPLETION.
+ * Wait until @ov is complete, or its event is signaled, which is then taken.
+ * WSA_OPERATION_ABORTED: @ov is not in flight in this process.
+ * WSA_INVALID_HANDLE: its hEvent is no event.  WSA_INVALID_PARAMETER: it has a
+ * routine.  WAIT_TIMEOUT, WAIT_IO_COMPLETION.
  */
-int odgw_wait_overlapped(LPWSAOVERLAPPED ov, struct odgw_event *ev,
-			 uint64_t deadline, bool alertable);
+int odgw_wait_overlapped(LPWSAOVERLAPPED ov, uint64_t deadline,
+			 bool alertable);
 void odgw_waiters_lock(void);
 void odgw_waiters_unlock(void);
 void odgw_waiters_forked(void);

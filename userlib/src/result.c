@@ -26,23 +26,6 @@ static bool in_flight(LPWSAOVERLAPPED ov)
 	return found;
 }
 
-static int wait_pending(LPWSAOVERLAPPED ov)
-{
-	HANDLE h = (HANDLE)((uintptr_t)ov->hEvent & ~(uintptr_t)1);
-	struct odgw_event *ev = NULL;
-	int err;
-
-	if (h) {
-		ev = odgw_event_get(h);
-		if (!ev)
-			return WSA_INVALID_HANDLE;
-	}
-	err = odgw_wait_overlapped(ov, ev, ODGW_FOREVER, false);
-	if (ev)
-		odgw_event_put(ev);
-	return err;
-}
-
 static int get_result(SOCKET s, LPWSAOVERLAPPED ov, DWORD *bytes, BOOL wait,
 		      DWORD *flags)
 {
@@ -60,7 +43,7 @@ static int get_result(SOCKET s, LPWSAOVERLAPPED ov, DWORD *bytes, BOOL wait,
 		if (!wait)
 			return odgw_is_fork_child() && !in_flight(ov) ?
 				WSA_OPERATION_ABORTED : WSA_IO_INCOMPLETE;
-		err = wait_pending(ov);
+		err = odgw_wait_overlapped(ov, ODGW_FOREVER, false);
 		if (err)
 			return err;
 	}
@@ -83,6 +66,41 @@ BOOL WSAAPI WSAGetOverlappedResult(SOCKET s, LPWSAOVERLAPPED ov, LPDWORD bytes,
 	if (!err)
 		err = get_result(s, ov, bytes, wait, flags);
 	return !odgw_leave(err);
+}
+
+/* get_result_win32 - the same in Win32's terms, and with a time limit */
+static int get_result_win32(LPOVERLAPPED ov, DWORD *bytes, DWORD ms,
+			    bool alertable)
+{
+	uint32_t status;
+	int err;
+
+	if (!ov || !bytes)
+		return ERROR_INVALID_PARAMETER;
+	if (is_pending(ov)) {
+		if (!ms)
+			return ERROR_IO_INCOMPLETE;
+		err = odgw_wait_overlapped(ov, odgw_deadline(ms), alertable);
+		if (err)
+			return err;
+	}
+	status = odgw_overlapped_status(ov);
+	*bytes = (DWORD)ov->InternalHigh;
+	return status == STATUS_PENDING ? 0 : odgw_win32_from_status(status);
+}
+
+BOOL WINAPI GetOverlappedResultEx(HANDLE file, LPOVERLAPPED ov, LPDWORD bytes,
+				  DWORD ms, BOOL alertable)
+{
+	(void)file;
+	odgw_enter();
+	return !odgw_leave_failed(get_result_win32(ov, bytes, ms, alertable));
+}
+
+BOOL WINAPI GetOverlappedResult(HANDLE file, LPOVERLAPPED ov, LPDWORD bytes,
+				BOOL wait)
+{
+	return GetOverlappedResultEx(file, ov, bytes, wait ? INFINITE : 0, FALSE);
 }
 
 BOOL odg_has_overlapped_io_completed(const OVERLAPPED *ov)

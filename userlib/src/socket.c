@@ -18,7 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "queue.h"
+#include "iocp.h"
 
 #define CHUNK		4096
 #define MAX_CHUNKS	256		/* a million descriptors; beyond, we ask */
@@ -444,6 +444,7 @@ static int forget_and_close(int fd)
 		odgw_queues_cancel_socket(fd, true);
 		odgw_rio_socket_closing(fd);
 	}
+	odgw_assoc_forget(fd);
 	return close(fd) ? odgw_wsa_from_errno(errno) : 0;
 }
 

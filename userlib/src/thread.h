@@ -21,6 +21,7 @@ struct odgw_thread {
 	int wake_fd;			/* eventfd; -1: it has never slept alertably */
 	bool in_routine;		/* the next one waits until it returns */
 	bool posts;
+	const void *port;		/* the completion port it last took from */
 
 	struct odgw_thread *next;
 };

@@ -30,20 +30,28 @@ uint64_t odgw_deadline(DWORD ms)
 	return ms == INFINITE ? ODGW_FOREVER : now() + ms * NSEC_PER_MSEC;
 }
 
+uint64_t odgw_time_left(uint64_t deadline)
+{
+	uint64_t t;
+
+	if (deadline == ODGW_FOREVER)
+		return ODGW_FOREVER;
+	t = now();
+	return t < deadline ? deadline - t : 0;
+}
+
 int odgw_poll(struct pollfd *fds, unsigned int n, uint64_t deadline)
 {
 	int ret;
 
 	do {
-		struct timespec left = { 0 };
-		uint64_t t = deadline == ODGW_FOREVER ? 0 : now();
+		uint64_t ns = odgw_time_left(deadline);
+		struct timespec left = {
+			.tv_sec = (time_t)(ns / NSEC_PER_SEC),
+			.tv_nsec = (long)(ns % NSEC_PER_SEC),
+		};
 
-		if (t < deadline) {
-			left.tv_sec = (time_t)((deadline - t) / NSEC_PER_SEC);
-			left.tv_nsec = (long)((deadline - t) % NSEC_PER_SEC);
-		}
-		ret = ppoll(fds, n, deadline == ODGW_FOREVER ? NULL : &left,
-			    NULL);
+		ret = ppoll(fds, n, ns == ODGW_FOREVER ? NULL : &left, NULL);
 	} while (ret < 0 && errno == EINTR);
 	return ret < 0 ? -errno : ret;
 }

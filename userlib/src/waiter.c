@@ -97,39 +97,59 @@ static int sleep_on(struct waiter *w, struct odgw_event *ev, int port_fd,
 	return 0;
 }
 
-int odgw_wait_overlapped(LPWSAOVERLAPPED ov, struct odgw_event *ev,
+/* prepare - WSA_IO_PENDING: there is something to wait for */
+static int prepare(struct waiter *w, struct odgw_event **ev, int *port_fd)
+{
+	enum odgw_notify notify;
+	bool found;
+	int err;
+
+	found = odgw_queues_find(w->ov, &notify, port_fd, &w->chan);
+	if (found && notify == ODGW_NOTIFY_ROUTINE)
+		return WSA_INVALID_PARAMETER;
+	/* It may have completed since the caller looked. */
+	if (odgw_overlapped_status(w->ov) != STATUS_PENDING)
+		return 0;
+	err = odgw_overlapped_event(w->ov, ev);
+	if (err)
+		return err;
+	if (!found && (!*ev || odgw_is_fork_child()))
+		return WSA_OPERATION_ABORTED;
+	w->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return w->fd < 0 ? odgw_wsa_from_errno(errno) : WSA_IO_PENDING;
+}
+
+static void put_event(void *ev)
+{
+	if (ev)
+		odgw_event_put(ev);
+}
+
+static int wait_prepared(struct waiter *w, struct odgw_event *ev, int port_fd,
 			 uint64_t deadline, bool alertable)
 {
-	struct waiter w = { .ov = ov };
-	enum odgw_notify notify;
-	int err, port_fd = -1;
-	bool found;
+	int err;
 
-	odgw_queues_reap();
-	if (odgw_overlapped_status(ov) != STATUS_PENDING)
-		return 0;
-	found = odgw_queues_find(ov, &notify, &port_fd, &w.chan);
-	if (found && notify == ODGW_NOTIFY_ROUTINE)
-		err = WSA_INVALID_PARAMETER;
-	else if (!found && odgw_overlapped_status(ov) != STATUS_PENDING)
-		err = 0;
-	else if (!found && (!ev || odgw_is_fork_child()))
-		err = WSA_OPERATION_ABORTED;
-	else
-		err = WSA_IO_PENDING;
-	if (err == WSA_IO_PENDING) {
-		w.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		err = w.fd < 0 ? odgw_wsa_from_errno(errno) : WSA_IO_PENDING;
-	}
-	if (err != WSA_IO_PENDING) {
-		odgw_queue_unwatch(w.chan);
-		return err;
-	}
-
-	add(&w);
-	pthread_cleanup_push(leave, &w);
-	err = sleep_on(&w, ev, port_fd, deadline, alertable);
+	add(w);
+	pthread_cleanup_push(put_event, ev);
+	pthread_cleanup_push(leave, w);
+	err = sleep_on(w, ev, port_fd, deadline, alertable);
 	pthread_cleanup_pop(1);
+	pthread_cleanup_pop(1);
+	return err;
+}
+
+int odgw_wait_overlapped(LPWSAOVERLAPPED ov, uint64_t deadline, bool alertable)
+{
+	struct odgw_event *ev = NULL;
+	struct waiter w = { .ov = ov };
+	int err, port_fd = -1;
+
+	err = prepare(&w, &ev, &port_fd);
+	if (err == WSA_IO_PENDING)
+		return wait_prepared(&w, ev, port_fd, deadline, alertable);
+	put_event(ev);
+	odgw_queue_unwatch(w.chan);
 	return err;
 }
 

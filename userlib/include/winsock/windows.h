@@ -119,6 +119,15 @@ static inline PVOID SecureZeroMemory(PVOID p, SIZE_T n)
 	return p;
 }
 
+typedef struct _OVERLAPPED_ENTRY {
+	ULONG_PTR lpCompletionKey;
+	LPOVERLAPPED lpOverlapped;
+	ULONG_PTR Internal;		/* NTSTATUS */
+	DWORD	dwNumberOfBytesTransferred;
+} OVERLAPPED_ENTRY, *LPOVERLAPPED_ENTRY;
+
+ODG_STATIC_ASSERT(sizeof(OVERLAPPED_ENTRY) == 32 || sizeof(void *) != 8, "B-L3");
+
 #define INFINITE		0xffffffffU
 #define MAXIMUM_WAIT_OBJECTS	64
 #define WAIT_OBJECT_0		0U
@@ -141,12 +150,14 @@ static inline PVOID SecureZeroMemory(PVOID p, SIZE_T n)
 #define ERROR_SEM_TIMEOUT		121
 #define ERROR_PIPE_NOT_CONNECTED	233
 #define ERROR_MORE_DATA			234
+#define ERROR_MR_MID_NOT_FOUND		317
 #define ERROR_ABANDONED_WAIT_0		735
 #define ERROR_OPERATION_ABORTED		995
 #define ERROR_IO_INCOMPLETE		996
 #define ERROR_IO_PENDING		997
 #define ERROR_NOACCESS			998
 #define ERROR_NOT_FOUND			1168
+#define ERROR_INVALID_NETNAME		1214
 #define ERROR_NETWORK_UNREACHABLE	1231
 #define ERROR_HOST_UNREACHABLE		1232
 #define ERROR_PROTOCOL_UNREACHABLE	1233
@@ -154,6 +165,8 @@ static inline PVOID SecureZeroMemory(PVOID p, SIZE_T n)
 #define ERROR_REQUEST_ABORTED		1235
 #define ERROR_CONNECTION_ABORTED	1236
 #define ERROR_NO_SYSTEM_RESOURCES	1450
+#define ERROR_INVALID_USER_BUFFER	1784
+#define ERROR_NOT_ENOUGH_QUOTA		1816
 
 #define STATUS_PENDING			0x103U
 
@@ -189,6 +202,42 @@ DWORD WINAPI QueueUserAPC(PAPCFUNC pfnAPC, HANDLE hThread, ULONG_PTR dwData);
 VOID WINAPI Sleep(DWORD dwMilliseconds);
 DWORD WINAPI SleepEx(DWORD dwMilliseconds, BOOL bAlertable);
 HANDLE WINAPI GetCurrentThread(VOID);
+
+/*
+ * I/O completion ports.  The sockets bound to one report there, packets first in
+ * first out; the thread that began to wait last is woken first.
+ */
+#define FILE_SKIP_COMPLETION_PORT_ON_SUCCESS	0x1
+#define FILE_SKIP_SET_EVENT_ON_HANDLE		0x2
+
+HANDLE WINAPI CreateIoCompletionPort(HANDLE FileHandle,
+				     HANDLE ExistingCompletionPort,
+				     ULONG_PTR CompletionKey,
+				     DWORD NumberOfConcurrentThreads);
+BOOL WINAPI GetQueuedCompletionStatus(HANDLE CompletionPort,
+				      LPDWORD lpNumberOfBytesTransferred,
+				      PULONG_PTR lpCompletionKey,
+				      LPOVERLAPPED *lpOverlapped,
+				      DWORD dwMilliseconds);
+BOOL WINAPI GetQueuedCompletionStatusEx(HANDLE CompletionPort,
+					LPOVERLAPPED_ENTRY lpCompletionPortEntries,
+					ULONG ulCount,
+					PULONG ulNumEntriesRemoved,
+					DWORD dwMilliseconds, BOOL fAlertable);
+BOOL WINAPI PostQueuedCompletionStatus(HANDLE CompletionPort,
+				       DWORD dwNumberOfBytesTransferred,
+				       ULONG_PTR dwCompletionKey,
+				       LPOVERLAPPED lpOverlapped);
+BOOL WINAPI SetFileCompletionNotificationModes(HANDLE FileHandle, UCHAR Flags);
+
+/* hFile is a socket.  The codes are Win32's, unlike WSAGetOverlappedResult()'s. */
+BOOL WINAPI GetOverlappedResult(HANDLE hFile, LPOVERLAPPED lpOverlapped,
+				LPDWORD lpNumberOfBytesTransferred, BOOL bWait);
+BOOL WINAPI GetOverlappedResultEx(HANDLE hFile, LPOVERLAPPED lpOverlapped,
+				  LPDWORD lpNumberOfBytesTransferred,
+				  DWORD dwMilliseconds, BOOL bAlertable);
+BOOL WINAPI CancelIo(HANDLE hFile);
+BOOL WINAPI CancelIoEx(HANDLE hFile, LPOVERLAPPED lpOverlapped);
 
 #ifdef UNICODE
 #define CreateEvent	CreateEventW

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* I/O completion ports: iocp.c; which socket belongs to which: assoc.c. */
+#ifndef ODGRAM_IOCP_H
+#define ODGRAM_IOCP_H
+
+#include "queue.h"
+
+struct odgw_iocp {
+	struct odgw_object obj;
+	struct odgw_queue queue;	/* its lock protects the rest, too */
+	int epfd;			/* what takers sleep in */
+	int wake_fd;			/* eventfd, in epfd: wakes the last to fall asleep */
+	unsigned int sleepers;
+	bool waking;			/* wake_fd was set for one that has not come yet */
+	bool taking;			/* who reaps now is awake */
+	bool closed;
+	struct odgw_event *ready;	/* once its handle was waited for: not empty */
+	atomic_uint strays;		/* of the process's queue, to come here */
+	int stray_fd;			/* their port, in epfd while there are some */
+};
+
+/* A packet of malloc()'s, the port's from now on. */
+void odgw_iocp_deliver(struct odgw_iocp *p, struct odgw_note *note);
+/* One more op of the process's queue, whose port is @fd, will come here; one less. */
+void odgw_iocp_stray(struct odgw_iocp *p, int fd);
+void odgw_iocp_stray_gone(struct odgw_iocp *p);
+
+/* assoc.c */
+
+struct odgw_assoc {
+	struct odgw_iocp *port;		/* with a reference; NULL: none */
+	ULONG_PTR key;
+	unsigned char modes;		/* FILE_SKIP_* */
+};
+
+struct odgw_assoc odgw_assoc_get(int fd);
+int odgw_assoc_bind(int fd, struct odgw_iocp *port, ULONG_PTR key);
+int odgw_assoc_add_modes(int fd, unsigned char modes);
+/*
+ * The event that a wait for the socket waits for, with a reference; NULL: no
+ * memory or no descriptor.
+ */
+struct odgw_event *odgw_assoc_event(int fd, int *err);
+/* An op without an event was started (false) or has completed (true). */
+void odgw_assoc_signal(int fd, bool signaled);
+void odgw_assoc_forget(int fd);		/* before the descriptor is closed */
+void odgw_assoc_lock(void);
+void odgw_assoc_unlock(void);
+
+#endif /* ODGRAM_IOCP_H */

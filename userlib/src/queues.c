@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+/*
+ * All queues: what is asked of all of them.
+ *
+ * The lock protects the list; each queue is locked in turn, inside it.
+ */
+#include "chan.h"
+
+/* The process's is the first: it is locked first (fork.c). */
+static struct odgw_queue *const queues = &odgw_process_queue;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+void odgw_queues_add(struct odgw_queue *q)
+{
+	pthread_mutex_lock(&lock);
+	q->next = queues->next;
+	queues->next = q;
+	pthread_mutex_unlock(&lock);
+}
+
+/* In the child, the list locked, and the queue's channel gone. */
+void odgw_queue_forget(struct odgw_queue *q)
+{
+	struct odgw_queue *p = queues;
+
+	while (p->next != q)
+		p = p->next;
+	p->next = q->next;
+}
+
+void odgw_queues_remove(struct odgw_queue *q)
+{
+	pthread_mutex_lock(&lock);
+	odgw_queue_forget(q);
+	pthread_mutex_unlock(&lock);
+}
+
+/* for_each - call @fn with each queue locked */
+static void for_each(void (*fn)(struct odgw_queue *q, void *arg), void *arg)
+{
+	struct odgw_queue *q;
+
+	pthread_mutex_lock(&lock);
+	for (q = queues; q; q = q->next) {
+		pthread_mutex_lock(&q->lock);
+		fn(q, arg);
+		pthread_mutex_unlock(&q->lock);
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+static void reap_one(struct odgw_queue *q, void *unused)
+{
+	(void)unused;
+	odgw_queue_reap_locked(q);
+}
+
+void odgw_queues_reap(void)
+{
+	for_each(reap_one, NULL);
+}
+
+static void shut_down_one(struct odgw_queue *q, void *unused)
+{
+	(void)unused;
+	odgw_queue_shut_down(q);
+}
+
+void odgw_queues_shutdown(void)
+{
+	for_each(shut_down_one, NULL);
+}
+
+void odgw_queues_lock(void)
+{
+	struct odgw_queue *q;
+
+	pthread_mutex_lock(&lock);
+	for (q = queues; q; q = q->next)
+		pthread_mutex_lock(&q->lock);
+}
+
+void odgw_queues_unlock(void)
+{
+	struct odgw_queue *q;
+
+	for (q = queues; q; q = q->next)
+		pthread_mutex_unlock(&q->lock);
+	pthread_mutex_unlock(&lock);
+}
+
+/* In the child, locks held: the ops are the parent's, and so are the ports. */
+void odgw_queues_forked(void)
+{
+	struct odgw_queue *q;
+
+	for (q = queues; q; q = q->next) {
+		odgw_queue_drop_notes(q);
+		if (q->chan)
+			odgw_chan_destroy(q->chan);
+		q->chan = NULL;
+	}
+}
+
+/* Cancelling */
+
+struct cancel {
+	const struct odgw_match *match;
+	unsigned int found;
+};
+
+static bool matches(const struct odgw_record *rec, const struct odgw_match *match)
+{
+	return rec->state == ODGW_IN_FLIGHT && rec->id &&
+	       (match->fd < 0 || rec->op.fd == match->fd) &&
+	       (!match->tid || rec->tid == match->tid) &&
+	       (!match->overlapped || rec->op.overlapped == match->overlapped) &&
+	       (!match->spares_port || rec->op.has_event ||
+		rec->op.notify != ODGW_NOTIFY_PACKET);
+}
+
+/* The ops complete like any other; whoever waits for them will reap. */
+static void cancel_matching(struct odgw_queue *q, void *arg)
+{
+	struct cancel *c = arg;
+	uint32_t i;
+
+	if (!q->chan || !q->chan->in_flight)
+		return;
+	for (i = 0; i < q->chan->entries; i++)
+		if (matches(&q->chan->records[i], c->match))
+			c->found += odg_cancel_id(q->chan->port,
+						  q->chan->records[i].id) > 0;
+}
+
+static void cancel_overlapped(struct odgw_queue *q, void *arg)
+{
+	if (!q->blocking)
+		cancel_matching(q, arg);
+}
+
+unsigned int odgw_queues_cancel(const struct odgw_match *match)
+{
+	struct cancel c = { .match = match };
+
+	for_each(cancel_overlapped, &c);
+	return c.found;
+}
+
+unsigned int odgw_queue_cancel(struct odgw_queue *q,
+			       const struct odgw_match *match)
+{
+	struct cancel c = { .match = match };
+
+	pthread_mutex_lock(&q->lock);
+	cancel_matching(q, &c);
+	pthread_mutex_unlock(&q->lock);
+	return c.found;
+}
+
+struct cancel_socket {
+	int fd;
+	bool blocking;
+	unsigned int found;
+};
+
+static void cancel_socket(struct odgw_queue *q, void *arg)
+{
+	struct cancel_socket *c = arg;
+
+	if (q->chan && q->chan->in_flight && (c->blocking || !q->blocking))
+		c->found += odg_cancel_socket(q->chan->port, c->fd) > 0;
+}
+
+/* By the kernel's look-up: a descriptor may be a duplicate. */
+unsigned int odgw_queues_cancel_socket(int fd, bool blocking)
+{
+	struct cancel_socket c = { .fd = fd, .blocking = blocking };
+
+	for_each(cancel_socket, &c);
+	return c.found;
+}
+
+/* Looking for one op */
+
+struct find {
+	LPWSAOVERLAPPED ov;
+	struct odgw_chan *chan;
+	enum odgw_notify notify;
+};
+
+static void find_one(struct odgw_queue *q, void *arg)
+{
+	struct find *f = arg;
+	struct odgw_record *rec;
+	uint32_t i;
+
+	if (f->chan || !q->chan || !q->chan->in_flight)
+		return;
+	for (i = 0; i < q->chan->entries; i++) {
+		rec = &q->chan->records[i];
+		if (rec->state != ODGW_IN_FLIGHT || rec->op.overlapped != f->ov)
+			continue;
+		f->notify = rec->op.notify;
+		f->chan = odgw_chan_get(q->chan);
+		return;
+	}
+}
+
+/* If @ov is in flight: how it is told, and where, as odgw_queue_watch() does. */
+bool odgw_queues_find(LPWSAOVERLAPPED ov, enum odgw_notify *notify, int *fd,
+		      struct odgw_chan **chan)
+{
+	struct find f = { .ov = ov };
+
+	for_each(find_one, &f);
+	if (!f.chan)
+		return false;
+	*notify = f.notify;
+	*fd = odg_port_fd(f.chan->port);
+	*chan = f.chan;
+	return true;
+}
