@@ -121,10 +121,45 @@ int odgw_rio_cq_nothing(struct odgw_rio_cq *cq, int *region)
 	return 0;
 }
 
+static inline void fill(const struct odgw_rio_rq *rq,
+			const struct odgw_rio_side *side,
+			const struct odg_cqe_wide *wide, PRIORESULT result)
+{
+	result->Status = 0;
+	result->BytesTransferred = wide->cqe.len;
+	result->SocketContext = rq->socket_context;
+	result->RequestContext = side->contexts[side->done & side->mask];
+}
+
+static inline void done(struct odgw_rio_side *side)
+{
+	/* Release: pairs with the acquire in odgw_rio_outstanding(). */
+	__atomic_store_n(&side->done, side->done + 1, __ATOMIC_RELEASE);
+}
+
+/* take_plain - one completion with data and nothing else; false: take() it */
+static inline bool take_plain(struct odgw_rio_cq *cq, uint32_t idx,
+			      PRIORESULT result)
+{
+	const struct odg_cqe_wide *wide = odg_cq_read_wide(&cq->ring, idx);
+	uint64_t user = wide->cqe.user_data;
+	struct odgw_rio_rq *rq = odgw_slot_at(&odgw_rio_rqs, user);
+	struct odgw_rio_side *side;
+
+	if (unlikely(!rq || wide->cqe.status ||
+		     user & (ODGW_RIO_EX | ODGW_RIO_NO_DATA)))
+		return false;
+	side = &rq->side[user & ODGW_RIO_SEND];
+	if (unlikely(side->cq != cq))
+		return false;
+	fill(rq, side, wide, result);
+	done(side);
+	return true;
+}
+
 /* finish - what most completions do not need */
-static void __attribute__((noinline))
-finish(struct odgw_rio_rq *rq, uint32_t at, const struct odg_cqe_wide *wide,
-       PRIORESULT result)
+static void finish(struct odgw_rio_rq *rq, uint32_t at,
+		   const struct odg_cqe_wide *wide, PRIORESULT result)
 {
 	uint64_t user = wide->cqe.user_data;
 
@@ -137,53 +172,59 @@ finish(struct odgw_rio_rq *rq, uint32_t at, const struct odg_cqe_wide *wide,
 }
 
 /* take - one completion; false if it cannot be of this queue */
-static inline bool take(struct odgw_rio_cq *cq, uint32_t idx, PRIORESULT result)
+static bool take(struct odgw_rio_cq *cq, uint32_t idx, PRIORESULT result)
 {
 	const struct odg_cqe_wide *wide = odg_cq_read_wide(&cq->ring, idx);
 	uint64_t user = wide->cqe.user_data;
 	struct odgw_rio_rq *rq = odgw_slot_at(&odgw_rio_rqs, user);
 	struct odgw_rio_side *side;
-	uint32_t at;
 
-	if (unlikely(!rq))
+	if (!rq)
 		return false;
 	side = &rq->side[user & ODGW_RIO_SEND];
-	if (unlikely(side->cq != cq))
+	if (side->cq != cq)
 		return false;
-
-	at = side->done & side->mask;
-	result->Status = 0;
-	result->BytesTransferred = wide->cqe.len;
-	result->SocketContext = rq->socket_context;
-	result->RequestContext = side->contexts[at];
-	if (unlikely(wide->cqe.status || user & (ODGW_RIO_EX | ODGW_RIO_NO_DATA)))
-		finish(rq, at, wide, result);
-	/* Release: pairs with the acquire in odgw_rio_outstanding(). */
-	__atomic_store_n(&side->done, side->done + 1, __ATOMIC_RELEASE);
-	if (unlikely(wide->cqe.status == -ECANCELED))
+	fill(rq, side, wide, result);
+	finish(rq, side->done & side->mask, wide, result);
+	done(side);
+	if (wide->cqe.status == -ECANCELED)
 		odgw_rio_rq_drained(rq);
 	return true;
 }
 
+/* dequeue_rest - from the @i-th on, whatever they are */
+static ULONG __attribute__((noinline))
+dequeue_rest(struct odgw_rio_cq *cq, PRIORESULT array, uint32_t idx, uint32_t i,
+	     uint32_t n)
+{
+	for (; i < n; i++) {
+		if (!take(cq, idx + i, &array[i])) {
+			cq->corrupt = true;
+			return RIO_CORRUPT_CQ;
+		}
+	}
+	odg_cq_release(&cq->ring, n);
+	return n;
+}
+
+/* A call within the loop would cost more than the loop: hence dequeue_rest(). */
 ULONG WINAPI odgw_rio_dequeue(RIO_CQ handle, PRIORESULT array, ULONG size)
 {
 	struct odgw_rio_cq *cq = odgw_slot_get(&odgw_rio_cqs, handle);
 	uint32_t idx, i, n;
 
-	if (unlikely(!cq || cq->corrupt || (size && !array)))
+	if (unlikely(!cq || cq->corrupt || !array))
 		return RIO_CORRUPT_CQ;
 	n = odg_cq_peek(&cq->ring, &idx);
-	if (!n)
-		return 0;
-	if (n > size)
-		n = size;
-	for (i = 0; i < n; i++)
-		if (unlikely(!take(cq, idx + i, &array[i])))
-			break;
-	odg_cq_release(&cq->ring, i);
-	if (unlikely(i < n)) {
+	if (unlikely(n > cq->ring.__mask + 1)) {
 		cq->corrupt = true;
 		return RIO_CORRUPT_CQ;
 	}
+	if (n > size)
+		n = size;
+	for (i = 0; i < n; i++)
+		if (unlikely(!take_plain(cq, idx + i, &array[i])))
+			return dequeue_rest(cq, array, idx, i, n);
+	odg_cq_release(&cq->ring, n);
 	return n;
 }

@@ -49,7 +49,7 @@ static inline void post(struct odgw_rio_rq *rq, int region, uint32_t offset,
 }
 
 static int commit_only(struct odgw_rio_rq *rq, const RIO_BUF *data, ULONG count,
-		       const struct odgw_rio_ex *ex, DWORD flags, PVOID context)
+		       DWORD flags, PVOID context, const struct odgw_rio_ex *ex)
 {
 	if (flags != RIO_MSG_COMMIT_ONLY || data || count || ex || context)
 		return WSAEINVAL;
@@ -109,7 +109,7 @@ static int keep_ex(struct odgw_rio_rq *rq, const struct odgw_rio_ex *ex)
 }
 
 static int receive(struct odgw_rio_rq *rq, const RIO_BUF *data, ULONG count,
-		   const struct odgw_rio_ex *ex, DWORD flags, PVOID context)
+		   DWORD flags, PVOID context, const struct odgw_rio_ex *ex)
 {
 	unsigned int kind = 0;
 	int err, region;
@@ -118,7 +118,7 @@ static int receive(struct odgw_rio_rq *rq, const RIO_BUF *data, ULONG count,
 	if (!rq || !rq->side[0].cq)
 		return WSAEINVAL;
 	if (flags & RIO_MSG_COMMIT_ONLY)
-		return commit_only(rq, data, count, ex, flags, context);
+		return commit_only(rq, data, count, flags, context, ex);
 	if (flags & ~(DWORD)(MODES | RIO_MSG_WAITALL))
 		return WSAEINVAL;
 	if (flags & RIO_MSG_WAITALL)
@@ -147,15 +147,16 @@ static int receive(struct odgw_rio_rq *rq, const RIO_BUF *data, ULONG count,
 	return 0;
 }
 
+/* The arguments of RIOReceive() in its order, so that none has to move. */
 static BOOL __attribute__((noinline))
-receive_slowly(RIO_RQ handle, const RIO_BUF *data, ULONG count,
-	       const struct odgw_rio_ex *ex, DWORD flags, PVOID context)
+receive_slowly(RIO_RQ handle, const RIO_BUF *data, ULONG count, DWORD flags,
+	       PVOID context, const struct odgw_rio_ex *ex)
 {
 	int err = odgw_enter();
 
 	if (!err)
 		err = receive(odgw_slot_get(&odgw_rio_rqs, handle), data, count,
-			      ex, flags, context);
+			      flags, context, ex);
 	return !odgw_leave_failed(err);
 }
 
@@ -178,7 +179,7 @@ BOOL WINAPI odgw_rio_receive(RIO_RQ handle, PRIO_BUF data, ULONG count,
 	return TRUE;
 
 slowly:
-	return receive_slowly(handle, data, count, NULL, flags, context);
+	return receive_slowly(handle, data, count, flags, context, NULL);
 }
 
 int WINAPI odgw_rio_receive_ex(RIO_RQ handle, PRIO_BUF data, ULONG count,
@@ -197,6 +198,6 @@ int WINAPI odgw_rio_receive_ex(RIO_RQ handle, PRIO_BUF data, ULONG count,
 		ex.control = *control;
 	if (msg_flags)
 		ex.flags = *msg_flags;
-	return receive_slowly(handle, data, count, any ? &ex : NULL, flags,
-			      context);
+	return receive_slowly(handle, data, count, flags, context,
+			      any ? &ex : NULL);
 }
