@@ -29,6 +29,7 @@ struct rig {
 	char *mem;
 	size_t size;
 	ULONGLONG context;	/* SocketContext */
+	HANDLE event;
 };
 
 static RIO_EXTENSION_FUNCTION_TABLE rio;
@@ -52,7 +53,8 @@ static inline void rio_start(void)
 }
 
 /* rig_new - R and S on the loopback, R with a request queue for receives */
-static inline struct rig *rig_new(ULONG receives, DWORD cq_size)
+static inline struct rig *
+rig_new_notified(ULONG receives, DWORD cq_size, RIO_NOTIFICATION_COMPLETION *how)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
 
@@ -66,13 +68,18 @@ static inline struct rig *rig_new(ULONG receives, DWORD cq_size)
 	memset(rig->mem, POISON_BYTE, rig->size);
 	rig->id = rio.RIORegisterBuffer(rig->mem, (DWORD)rig->size);
 	CHECK(rig->id != RIO_INVALID_BUFFERID);
-	rig->cq = rio.RIOCreateCompletionQueue(cq_size, NULL);
+	rig->cq = rio.RIOCreateCompletionQueue(cq_size, how);
 	CHECK(rig->cq != RIO_INVALID_CQ);
 	rig->rq = rio.RIOCreateRequestQueue(R, receives, 1, 0, 1, rig->cq,
 					    rig->cq, (PVOID)RIG_CONTEXT);
 	CHECK(rig->rq != RIO_INVALID_RQ);
 	rig->context = RIG_CONTEXT;
 	return rig;
+}
+
+static inline struct rig *rig_new(ULONG receives, DWORD cq_size)
+{
+	return rig_new_notified(receives, cq_size, NULL);
 }
 
 static inline BOOL rig_post_flags(struct rig *rig, ULONG offset, ULONG len,

@@ -3,11 +3,13 @@
  * Registered I/O: the table of its functions, its lock, its end.
  *
  * The lock protects all that rio.h says needs it.  It is held over system calls
- * that pin memory: only those wait that create, close or register, too.
+ * that pin memory: only those wait that create, close or register, too.  Some of
+ * the calls are cancellation points, so who holds it cannot be cancelled.
  */
 #include "rio.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int cancel_state;		/* of the thread that holds the lock */
 
 const RIO_EXTENSION_FUNCTION_TABLE odgw_rio_table = {
 	.cbSize = sizeof(odgw_rio_table),
@@ -18,6 +20,7 @@ const RIO_EXTENSION_FUNCTION_TABLE odgw_rio_table = {
 	.RIOCreateRequestQueue = odgw_rio_create_rq,
 	.RIODequeueCompletion = odgw_rio_dequeue,
 	.RIODeregisterBuffer = odgw_rio_deregister,
+	.RIONotify = odgw_rio_notify,
 	.RIORegisterBuffer = odgw_rio_register,
 	.RIOResizeCompletionQueue = odgw_rio_resize_cq,
 	.RIOResizeRequestQueue = odgw_rio_resize_rq,
@@ -25,12 +28,19 @@ const RIO_EXTENSION_FUNCTION_TABLE odgw_rio_table = {
 
 void odgw_rio_lock(void)
 {
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	pthread_mutex_lock(&lock);
+	cancel_state = state;
 }
 
 void odgw_rio_unlock(void)
 {
+	int state = cancel_state;
+
 	pthread_mutex_unlock(&lock);
+	pthread_setcancelstate(state, NULL);
 }
 
 /* destroy_all - no handle is valid any more, no port open; lock held */

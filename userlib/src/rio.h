@@ -5,6 +5,7 @@
  *   rio_slots.c   where the three kinds of object live
  *   rio_buffer.c  registered buffers
  *   rio_cq.c      completion queues: a port each
+ *   rio_notify.c  telling the program that one is not empty
  *   rio_rq.c      request queues: a socket each
  *   rio_recv.c    receives
  *   rio_ex.c      what a receive may ask for besides the data
@@ -97,6 +98,8 @@ static inline void *odgw_slot_get(const struct odgw_slots *slots,
  * @capacity: as the program asked; at most the ring's entries
  * @reserved: what the limits of the attached request queues add up to
  * @nothing: region for receives without a buffer, or -1
+ * @event: what RIONotify() has set, or NULL
+ * @reset: RIONotify() resets it first
  */
 struct odgw_rio_cq {
 	struct odgw_slot slot;
@@ -106,6 +109,8 @@ struct odgw_rio_cq {
 	uint32_t capacity;
 	uint32_t reserved;
 	int nothing;
+	struct odgw_event *event;
+	bool reset;
 };
 
 extern struct odgw_slots odgw_rio_cqs ODGW_HIDDEN;
@@ -116,6 +121,13 @@ VOID WINAPI odgw_rio_close_cq(RIO_CQ handle);
 ULONG WINAPI odgw_rio_dequeue(RIO_CQ handle, PRIORESULT array, ULONG size);
 int odgw_rio_cq_nothing(struct odgw_rio_cq *cq, int *region);	/* lock held */
 void odgw_rio_cq_destroy(struct odgw_rio_cq *cq);		/* lock held */
+
+/* rio_notify.c */
+
+INT WINAPI odgw_rio_notify(RIO_CQ handle);
+int odgw_rio_notify_open(struct odgw_rio_cq *cq,
+			 const RIO_NOTIFICATION_COMPLETION *how);
+void odgw_rio_notify_close(struct odgw_rio_cq *cq);
 
 /* rio_buffer.c */
 
@@ -162,9 +174,8 @@ static inline bool odgw_rio_holds(const struct odgw_rio_buffer *buf,
 
 /* Low bits of user_data; the rest is the request queue. */
 #define ODGW_RIO_SEND		0x1U
-#define ODGW_RIO_QUIET		0x2U	/* RIO_MSG_DONT_NOTIFY */
-#define ODGW_RIO_EX		0x4U	/* @ex of the queue has something for it */
-#define ODGW_RIO_NO_DATA	0x8U	/* no buffer was given */
+#define ODGW_RIO_EX		0x2U	/* @ex of the queue has something for it */
+#define ODGW_RIO_NO_DATA	0x4U	/* no buffer was given */
 
 /**
  * struct odgw_rio_side - the receives or the sends of a socket

@@ -17,10 +17,22 @@ struct odgw_slots odgw_rio_cqs;
 
 static char nothing;
 
-static int create(DWORD size, RIO_CQ *handle)
+static int open_port(struct odgw_rio_cq *cq, DWORD size)
+{
+	int ret = odg_port_open(&cq->port, size, ODG_CQ_WIDE);
+
+	if (ret)
+		return odgw_wsa_from_open(ret);
+	cq->ring = *odg_port_cq(cq->port);
+	cq->capacity = size;
+	return 0;
+}
+
+static int create(DWORD size, const RIO_NOTIFICATION_COMPLETION *how,
+		  RIO_CQ *handle)
 {
 	struct odgw_rio_cq *cq;
-	int ret;
+	int err;
 
 	if (!size || size > RIO_MAX_CQ_SIZE)
 		return WSAEINVAL;
@@ -29,14 +41,15 @@ static int create(DWORD size, RIO_CQ *handle)
 	cq = odgw_slot_take(&odgw_rio_cqs);
 	if (!cq)
 		return WSAENOBUFS;
-	ret = odg_port_open(&cq->port, size, ODG_CQ_WIDE);
-	if (ret) {
-		odgw_slot_free(&odgw_rio_cqs, cq);
-		return odgw_wsa_from_open(ret);
-	}
-	cq->ring = *odg_port_cq(cq->port);
-	cq->capacity = size;
 	cq->nothing = -1;
+	err = open_port(cq, size);
+	if (!err && how)
+		err = odgw_rio_notify_open(cq, how);
+	if (err) {
+		odg_port_close(cq->port);
+		odgw_slot_free(&odgw_rio_cqs, cq);
+		return err;
+	}
 	*handle = odgw_slot_publish(cq);
 	return 0;
 }
@@ -46,11 +59,9 @@ RIO_CQ WINAPI odgw_rio_create_cq(DWORD size, PRIO_NOTIFICATION_COMPLETION how)
 	RIO_CQ handle = RIO_INVALID_CQ;
 	int err = odgw_enter();
 
-	if (!err && how)
-		err = WSAEOPNOTSUPP;
 	if (!err) {
 		odgw_rio_lock();
-		err = create(size, &handle);
+		err = create(size, how, &handle);
 		odgw_rio_unlock();
 	}
 	odgw_leave_failed(err);
@@ -89,6 +100,7 @@ void odgw_rio_cq_destroy(struct odgw_rio_cq *cq)
 	odgw_slot_retire(cq);
 	odgw_rio_rq_cq_closed(cq);
 	odgw_rio_buffers_forget(cq);
+	odgw_rio_notify_close(cq);
 	odg_port_close(cq->port);
 	odgw_slot_free(&odgw_rio_cqs, cq);
 }

@@ -9,7 +9,7 @@
 
 #include "rio.h"
 
-#define MODES	(RIO_MSG_DEFER | RIO_MSG_DONT_NOTIFY)
+#define MODES	((DWORD)(RIO_MSG_DEFER | RIO_MSG_DONT_NOTIFY))
 
 /*
  * odgw_rio_commit - start what was deferred
@@ -41,7 +41,8 @@ static inline void post(struct odgw_rio_rq *rq, int region, uint32_t offset,
 	struct odgw_rio_side *side = &rq->side[0];
 
 	side->contexts[side->posted & side->mask] = (uintptr_t)context;
-	odg_rq_write(&rq->ring, region, offset, len, (uintptr_t)rq | kind, 0);
+	odg_rq_write(&rq->ring, region, offset, len, (uintptr_t)rq | kind,
+		     flags & RIO_MSG_DONT_NOTIFY ? ODG_RQE_QUIET : 0);
 	/* Release: pairs with the acquire in odgw_rio_commit(). */
 	__atomic_store_n(&side->posted, side->posted + 1, __ATOMIC_RELEASE);
 	if (!(flags & RIO_MSG_DEFER))
@@ -119,7 +120,7 @@ static int receive(struct odgw_rio_rq *rq, const RIO_BUF *data, ULONG count,
 		return WSAEINVAL;
 	if (flags & RIO_MSG_COMMIT_ONLY)
 		return commit_only(rq, data, count, flags, context, ex);
-	if (flags & ~(DWORD)(MODES | RIO_MSG_WAITALL))
+	if (flags & ~(MODES | RIO_MSG_WAITALL))
 		return WSAEINVAL;
 	if (flags & RIO_MSG_WAITALL)
 		return WSAEOPNOTSUPP;
@@ -140,8 +141,6 @@ static int receive(struct odgw_rio_rq *rq, const RIO_BUF *data, ULONG count,
 		kind |= ODGW_RIO_NO_DATA;
 	if (ex)
 		kind |= ODGW_RIO_EX;
-	if (flags & RIO_MSG_DONT_NOTIFY)
-		kind |= ODGW_RIO_QUIET;
 	post(rq, region, data ? data->Offset : 0, data ? data->Length : 0, kind,
 	     flags, context);
 	return 0;
@@ -166,7 +165,7 @@ BOOL WINAPI odgw_rio_receive(RIO_RQ handle, PRIO_BUF data, ULONG count,
 	struct odgw_rio_rq *rq = odgw_slot_get(&odgw_rio_rqs, handle);
 	const struct odgw_rio_buffer *buf;
 
-	if (unlikely(!rq || !data || count != 1 || flags & ~RIO_MSG_DEFER ||
+	if (unlikely(!rq || !data || count != 1 || flags & ~MODES ||
 		     odgw_rio_outstanding(&rq->side[0]) >= rq->side[0].room))
 		goto slowly;
 	buf = odgw_slot_get(&odgw_rio_buffers, data->BufferId);
