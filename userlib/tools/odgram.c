@@ -10,6 +10,8 @@
 
 static const struct tool_command *const commands[] = {
 	&tool_doctor,
+	&tool_recv,
+	&tool_replay,
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))

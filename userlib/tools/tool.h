@@ -24,5 +24,7 @@ struct tool_command {
 };
 
 extern const struct tool_command tool_doctor;
+extern const struct tool_command tool_recv;
+extern const struct tool_command tool_replay;
 
 #endif /* ODG_TOOL_H */

@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# usage: tests/lib/tool.sh
+#
+# The odgram tool where there is no module: what it says to wrong arguments, and
+# "odgram replay", which needs none. Prints TAP.
+
+cd "$(dirname "$0")/../.." || exit 1
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+odgram=build/userlib/odgram
+n=0
+failed=0
+
+# ok NAME COMMAND...: one line of TAP, what the command said only if it failed
+ok() {
+	local name=$1
+	shift
+	n=$((n + 1))
+	if "$@" >"$tmp/log" 2>&1; then
+		echo "ok $n - $name"
+	else
+		echo "not ok $n - $name"
+		sed 's/^/# /' "$tmp/log"
+		failed=1
+	fi
+}
+
+# says STATUS TEXT ARGUMENT...: the tool ends so, with that on standard error
+# shellcheck disable=SC2317 # called by ok()
+says() {
+	local want=$1 text=$2 status=0
+	shift 2
+	timeout 20 "$odgram" "$@" >"$tmp/out" 2>"$tmp/err" || status=$?
+	cat "$tmp/out" "$tmp/err"
+	echo "status $status, wanted $want with: $text"
+	[ "$status" = "$want" ] && grep -qF -- "$text" "$tmp/err"
+}
+
+# shellcheck disable=SC2317 # called by ok()
+prints() {
+	"$odgram" "$@" >"$tmp/out" && cat "$tmp/out" && [ -s "$tmp/out" ]
+}
+
+make -s -C userlib >&2 || exit 1
+cc -Wall -o "$tmp/gen" tests/feed/gen.c -lpcap || exit 1
+"$tmp/gen" 400 100000 "$tmp/feed.pcap" || exit 1
+head -c 4003 "$tmp/feed.pcap" >"$tmp/cut.pcap"
+head -c 24 "$tmp/feed.pcap" >"$tmp/empty.pcap"
+# UDP (17) becomes TCP (6) in the one packet that is left: an IPv4 header begins
+# 16 bytes behind the file's 24, its protocol stands in byte 9.
+head -c $((24 + 16 + 48)) "$tmp/feed.pcap" >"$tmp/tcp.pcap"
+printf '\006' | dd of="$tmp/tcp.pcap" bs=1 seek=$((24 + 16 + 9)) conv=notrunc 2>/dev/null
+head -c 3000 /dev/urandom >"$tmp/noise.pcap"
+
+for command in recv replay doctor; do
+	ok "$command --help" prints $command --help
+done
+ok "no command" says 2 "which command?"
+ok "unknown command" says 2 "no command fly" fly
+
+ok "recv: no line" says 2 "1 to 8 lines wanted" recv
+ok "recv: nine lines" says 2 "1 to 8 lines wanted" recv 1.1.1.{1..9}:1
+ok "recv: no port" says 2 "no port" recv 239.1.1.1
+ok "recv: port 0" says 2 "not a port" recv 239.1.1.1:0
+ok "recv: port 65536" says 2 "not a port" recv 239.1.1.1:65536
+ok "recv: a name" says 2 "not a numeric address" recv localhost:1
+ok "recv: no such interface" says 2 "no such interface" recv 239.1.1.1:1@nowhere
+ok "recv: source of another family" says 2 "of that family" recv 239.1.1.1:1/::1
+ok "recv: format" says 2 "moldudp64 or OFFSET:WIDTH" recv -f 8:3 239.1.1.1:1
+ok "recv: count" says 2 "--count 0" recv -n 0 239.1.1.1:1
+ok "recv: count is no number" says 2 "--count 1x" recv -n 1x 239.1.1.1:1
+ok "recv: size" says 2 "--size 65537" recv --size 65537 239.1.1.1:1
+ok "recv: unknown option" says 2 "unrecognized option" recv --fly 239.1.1.1:1
+ok "recv: file cannot be made" says 1 "$tmp/no/f.pcap" recv -w "$tmp/no/f.pcap" 239.1.1.1:1
+if [ ! -e /dev/odgram ]; then
+	ok "recv: no module" says 1 "/dev/odgram" recv 239.1.1.1:1
+fi
+
+ok "replay: no file" says 2 "one capture wanted" replay
+ok "replay: missing" says 1 "$tmp/none.pcap" replay "$tmp/none.pcap"
+ok "replay: not a capture" says 1 "noise.pcap" replay "$tmp/noise.pcap"
+ok "replay: cut off" says 1 "truncated" replay -s 0 -t 127.0.0.1:9 "$tmp/cut.pcap"
+ok "replay: nothing in it" says 1 "no UDP datagram" replay "$tmp/empty.pcap"
+ok "replay: no UDP in it" says 1 "no UDP datagram" replay "$tmp/tcp.pcap"
+ok "replay: speed" says 2 "--speed fast" replay -s fast "$tmp/feed.pcap"
+ok "replay: ttl" says 2 "--ttl 256" replay --ttl 256 "$tmp/feed.pcap"
+ok "replay: bad target" says 2 "not a port" replay -t 127.0.0.1:x "$tmp/feed.pcap"
+ok "replay: all is sent" prints replay -s 0 -t 127.0.0.1:9 -t '[::1]:9' "$tmp/feed.pcap"
+datagrams=$(sed -n 's/ datagrams sent, 0 failed, 0 packets .*//p' "$tmp/out")
+ok "replay: to each target" test "$((datagrams % 2))" = 0 -a "${datagrams:-0}" -gt 200
+
+echo "1..$n"
+exit $failed

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The lines of a feed: a socket each, all receiving through request queues into
+ * one registered region and completing in one queue.
+ */
+#ifndef ODG_LINE_H
+#define ODG_LINE_H
+
+#include <odgram_ring.h>
+#include <stdint.h>
+
+#include "address.h"
+
+#define MAX_LINES	8
+
+struct line {
+	struct address at;
+	int sock;
+	struct odg_rq rq;
+	uint64_t datagrams;
+	uint64_t bytes;
+	uint64_t truncated;
+	uint64_t dropped;		/* by the socket, for want of a receive and room */
+};
+
+/**
+ * struct lines - what receives
+ * @slots: receives posted per line
+ * @slot_size: bytes of each
+ * @memory: slot s of line l is number l * @slots + s
+ */
+struct lines {
+	struct odg_port *port;
+	struct line line[MAX_LINES];
+	unsigned int nr;
+	uint32_t slots;
+	uint32_t slot_size;
+	uint8_t *memory;
+	size_t memory_size;
+	int region;
+};
+
+/* Fill nr, slots, slot_size and each line's address first.  0, or -1 and told. */
+int lines_open(struct lines *lines);
+void lines_close(struct lines *lines);
+
+/* Where the datagram of a completion stands, and whose it is. */
+struct line *lines_of(struct lines *lines, uint64_t user_data, uint8_t **payload);
+
+/* Post a slot again; lines_submit() makes it and its like known. */
+void lines_repost(struct lines *lines, struct line *line, uint64_t user_data);
+int lines_submit(struct lines *lines);
+
+#endif /* ODG_LINE_H */

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+/* odgram recv: what it says while it receives and at the end. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "recv.h"
+
+void recv_print_live(const struct receiver *r)
+{
+	const struct odg_feed_stats *s = r->feed ? odg_feed_stats(r->feed) : NULL;
+
+	fprintf(stderr, "\r%" PRIu64 " datagrams, %" PRIu64 " bytes", r->datagrams,
+		r->bytes);
+	if (s)
+		fprintf(stderr, "; %" PRIu64 " messages, %" PRIu64 " missing, %"
+			PRIu64 " lost", s->messages,
+			s->gapped - s->filled - s->lost, s->lost);
+	fputs("\033[K", stderr);
+}
+
+static void print_losses(const struct receiver *r, FILE *out)
+{
+	uint64_t i, named = r->nr_losses < MAX_LOSSES ? r->nr_losses : MAX_LOSSES;
+
+	for (i = 0; i < named; i++) {
+		const struct loss *l = &r->losses[i];
+
+		if (l->count == 1)
+			fprintf(out, "lost %" PRIu64 "\n", l->seq);
+		else
+			fprintf(out, "lost %" PRIu64 " to %" PRIu64 "\n", l->seq,
+			       l->seq + l->count - 1);
+	}
+	if (r->nr_losses > named)
+		fprintf(out, "and %" PRIu64 " more\n", r->nr_losses - named);
+}
+
+void recv_print_text(const struct receiver *r, FILE *out)
+{
+	unsigned int i;
+
+	fprintf(out, "%-6s %12s %14s %9s %9s", "line", "datagrams", "bytes", "cut off",
+	       "dropped");
+	if (r->feed)
+		fprintf(out, " %12s %9s %9s %9s", "first", "repeated", "reordered",
+		       "missing");
+	fputc('\n', out);
+	for (i = 0; i < r->lines.nr; i++) {
+		const struct line *l = &r->lines.line[i];
+
+		fprintf(out, "%-6c %12" PRIu64 " %14" PRIu64 " %9" PRIu64 " %9" PRIu64,
+		       'A' + (int)i, l->datagrams, l->bytes, l->truncated,
+		       l->dropped);
+		if (r->feed) {
+			const struct odg_feed_line_stats *s =
+				&odg_feed_stats(r->feed)->line[i];
+
+			fprintf(out, " %12" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64,
+			       s->first, s->repeated, s->reordered, s->missing);
+		}
+		fputc('\n', out);
+	}
+	if (r->feed) {
+		const struct odg_feed_stats *s = odg_feed_stats(r->feed);
+
+		fprintf(out, "%" PRIu64 " messages, %" PRIu64 " further copies; %" PRIu64
+		       " were missing: %" PRIu64 " came, %" PRIu64 " lost\n",
+		       s->messages, s->duplicates, s->gapped, s->filled, s->lost);
+		if (s->malformed || s->outside || s->restarts)
+			fprintf(out, "%" PRIu64 " malformed, %" PRIu64
+			       " out of range, %" PRIu64 " restarts\n",
+			       s->malformed, s->outside, s->restarts);
+		print_losses(r, out);
+	}
+	latency_print(&r->to_queue, "arrival to completion", out);
+	latency_print(&r->to_program, "arrival to program", out);
+}
+
+static void json_latency(const char *name, const struct latency *lat, FILE *out)
+{
+	fprintf(out, ", \"%s\": {\"count\": %" PRIu64 ", \"min\": %" PRIu64
+	       ", \"p50\": %" PRIu64 ", \"p99\": %" PRIu64 ", \"max\": %" PRIu64 "}",
+	       name, lat->count, lat->min, latency_percentile(lat, 0.5),
+	       latency_percentile(lat, 0.99), lat->max);
+}
+
+void recv_print_json(const struct receiver *r, FILE *out)
+{
+	static const struct odg_feed_stats none;
+	const struct odg_feed_stats *s = r->feed ? odg_feed_stats(r->feed) : &none;
+	uint64_t i, named = r->nr_losses < MAX_LOSSES ? r->nr_losses : MAX_LOSSES;
+
+	fprintf(out, "{\"datagrams\": %" PRIu64 ", \"bytes\": %" PRIu64
+	       ", \"messages\": %" PRIu64 ", \"duplicates\": %" PRIu64
+	       ", \"gaps\": %" PRIu64 ", \"gapped\": %" PRIu64 ", \"filled\": %"
+	       PRIu64 ", \"lost\": %" PRIu64 ", \"late\": %" PRIu64
+	       ", \"malformed\": %" PRIu64 ", \"outside\": %" PRIu64
+	       ", \"restarts\": %" PRIu64 ", \"lines\": [",
+	       r->datagrams, r->bytes, s->messages, s->duplicates, s->gaps,
+	       s->gapped, s->filled, s->lost, s->late, s->malformed, s->outside,
+	       s->restarts);
+	for (i = 0; i < r->lines.nr; i++) {
+		const struct odg_feed_line_stats *ls = &s->line[i];
+		const struct line *l = &r->lines.line[i];
+
+		fprintf(out, "%s{\"datagrams\": %" PRIu64 ", \"bytes\": %" PRIu64
+		       ", \"truncated\": %" PRIu64 ", \"dropped\": %" PRIu64
+		       ", \"messages\": %" PRIu64 ", \"first\": %" PRIu64
+		       ", \"repeated\": %" PRIu64 ", \"reordered\": %" PRIu64
+		       ", \"missing\": %" PRIu64 "}", i ? ", " : "",
+		       l->datagrams, l->bytes, l->truncated, l->dropped,
+		       ls->messages, ls->first, ls->repeated, ls->reordered,
+		       ls->missing);
+	}
+	fputs("], \"losses\": [", out);
+	for (i = 0; i < named; i++)
+		fprintf(out, "%s[%" PRIu64 ", %" PRIu64 "]", i ? ", " : "",
+		       r->losses[i].seq, r->losses[i].count);
+	fputc(']', out);
+	json_latency("arrival_to_completion_ns", &r->to_queue, out);
+	json_latency("arrival_to_program_ns", &r->to_program, out);
+	fputs("}\n", out);
+}
