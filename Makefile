@@ -6,7 +6,7 @@ all: ## the module for the installed kernel, and the library
 	scripts/module
 	$(MAKE) -s --no-print-directory -C userlib
 
-demo: ## a receiver and a sender in a VM; installs and builds what it needs
+demo: ## a feed over two bad lines, received in a VM; installs what it needs
 	scripts/demo
 
 test: ## all tests; installs and builds what they need
