@@ -36,7 +36,7 @@ ok() {
 
 strict='-Wall -Wextra -Werror'
 flags() { pkg-config --cflags --libs "$1"; }
-static() { echo "$(pkg-config --cflags "$1") $root/usr/lib/libodgram.a -pthread"; }
+static() { echo "$(pkg-config --cflags "$1") $root/usr/lib/libodgram.a -pthread -lmnl"; }
 
 cat >"$tmp/native.src" <<'END'
 #include <odgram.h>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * The functions that SIO_GET_EXTENSION_FUNCTION_POINTER hands out, by GUID.
+ * The functions that SIO_GET_EXTENSION_FUNCTION_POINTER and its like for several
+ * hand out, by GUID.
  * Constant: no locks.
  */
-#include "internal.h"
+#include "rio.h"
 
 typedef void (*function)(void);
 
@@ -25,4 +26,22 @@ int odgw_extension_find(const GUID *id, void *out)
 		return 0;
 	}
 	return WSAEINVAL;
+}
+
+int odgw_extension_fill(const GUID *id, void *out, DWORD len, DWORD *written)
+{
+	static const GUID rio = WSAID_MULTIPLE_RIO;
+	DWORD size;
+
+	if (memcmp(id, &rio, sizeof(rio)))
+		return WSAEINVAL;
+	*written = sizeof(odgw_rio_table);
+	if (len < sizeof(odgw_rio_table))
+		return WSAEFAULT;
+	/* The caller says which version of the structure he has. */
+	memcpy(&size, out, sizeof(size));
+	if (size < sizeof(odgw_rio_table))
+		return WSAEINVAL;
+	memcpy(out, &odgw_rio_table, sizeof(odgw_rio_table));
+	return 0;
 }

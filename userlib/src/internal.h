@@ -18,6 +18,7 @@
  *   assoc.c    ports and events of sockets
  *   socket.c   growth of the table of sockets (look-ups take no lock)
  *   multicast.c the groups that sockets have joined
+ *   change.c   calls that wait for a change of addresses or routes
  *   handle.c   the table of handles
  *   event.c    taking auto-reset events, so that "wait for all" is atomic
  *
@@ -244,6 +245,8 @@ int odgw_control_read(const WSABUF *control, void *out, size_t *len);
 
 /* Store the pointer of the function named @id at @out. */
 int odgw_extension_find(const GUID *id, void *out);
+/* Fill in the table of functions named @id; *written: its size */
+int odgw_extension_fill(const GUID *id, void *out, DWORD len, DWORD *written);
 
 /* multicast.c */
 
@@ -252,6 +255,13 @@ bool odgw_leaf_group(int fd, struct sockaddr_storage *group);
 void odgw_leaf_forget(int fd);
 void odgw_leaf_lock(void);
 void odgw_leaf_unlock(void);
+
+/* change.c */
+
+void odgw_change_closing(int fd);	/* cancel what waits on that socket */
+void odgw_change_lock(void);
+void odgw_change_unlock(void);
+void odgw_change_forked(void);
 
 /* info.c: WSAPROTOCOL_INFO */
 

@@ -8,7 +8,11 @@
 #include <errno.h>
 #include <sys/ioctl.h>
 
-#include "internal.h"
+#include "route.h"
+
+#define MAX_ADDRESSES		64
+
+#define STATUS_NOT_SUPPORTED	0xC00000BBU
 
 /* One call, as its function sees it. */
 struct request {
@@ -18,7 +22,9 @@ struct request {
 	void *out;
 	DWORD out_len;
 	DWORD written;		/* to out; of an error, what would be needed */
-	bool overlapped;
+	LPWSAOVERLAPPED ov;	/* NULL on a socket that is not overlapped */
+	LPWSAOVERLAPPED_COMPLETION_ROUTINE routine;
+	bool told;		/* its function has taken care of ov */
 };
 
 /* number - what was given, of at least four bytes */
@@ -77,7 +83,7 @@ static int get_base_handle(struct request *r)
 {
 	SOCKET s = (SOCKET)r->sock->fd;
 
-	return r->overlapped ? WSAEOPNOTSUPP : store(r, &s, sizeof(s));
+	return r->ov ? WSAEOPNOTSUPP : store(r, &s, sizeof(s));
 }
 
 static int get_extension(struct request *r)
@@ -157,17 +163,159 @@ static int set_timestamping(struct request *r)
 	return 0;
 }
 
+/* RIO's functions, all in one structure. */
+static int get_extensions(struct request *r)
+{
+	GUID id;
+
+	if (r->in_len < sizeof(id))
+		return WSAEFAULT;
+	memcpy(&id, r->in, sizeof(id));
+	return odgw_extension_fill(&id, r->out, r->out_len, &r->written);
+}
+
+/* The list that is made: first the structure, then the addresses it points to. */
+struct list {
+	struct odgw_local locals[MAX_ADDRESSES];
+	int n;
+	bool loopback;		/* also those of the loopback */
+};
+
+static void add_local(const struct odgw_local *local, void *arg)
+{
+	struct list *list = arg;
+
+	if (list->n < MAX_ADDRESSES && local->flags & IFF_UP &&
+	    (list->loopback || !(local->flags & IFF_LOOPBACK)))
+		list->locals[list->n++] = *local;
+}
+
+static int get_address_list(struct request *r)
+{
+	int err, i, size = odgw_address_size(r->sock->family);
+	struct list list = { .n = 0 };
+	SOCKET_ADDRESS_LIST *out = r->out;
+	DWORD head, need;
+
+	if (r->out_len && r->out_len < sizeof(INT))
+		return WSAEINVAL;
+	err = odgw_route_addresses(r->sock->family, add_local, &list);
+	/* A machine that has nothing else has its loopback. */
+	list.loopback = !list.n;
+	if (!err && list.loopback)
+		err = odgw_route_addresses(r->sock->family, add_local, &list);
+	if (err)
+		return err;
+	head = (DWORD)(offsetof(SOCKET_ADDRESS_LIST, Address) +
+		       (size_t)list.n * sizeof(SOCKET_ADDRESS));
+	need = head + (DWORD)(list.n * size);
+	r->written = need;
+	if (r->out_len < need)
+		return WSAEFAULT;
+	out->iAddressCount = list.n;
+	for (i = 0; i < list.n; i++) {
+		out->Address[i].lpSockaddr =
+			(LPSOCKADDR)((char *)r->out + head + (size_t)(i * size));
+		out->Address[i].iSockaddrLength = size;
+		memcpy(out->Address[i].lpSockaddr, &list.locals[i].address,
+		       (size_t)size);
+	}
+	return 0;
+}
+
+static struct sockaddr_in netmask_of(unsigned int prefix)
+{
+	uint32_t bits = prefix ? ~0U << (32 - prefix) : 0;
+
+	return (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(bits),
+	};
+}
+
+static int get_interface_list(struct request *r)
+{
+	struct list list = { .loopback = true };
+	INTERFACE_INFO info;
+	DWORD need;
+	int err, i;
+
+	if (r->sock->family != AF_INET)
+		return WSAENOPROTOOPT;
+	err = odgw_route_addresses(AF_INET, add_local, &list);
+	if (err)
+		return err;
+	need = (DWORD)((size_t)list.n * sizeof(info));
+	r->written = need;
+	if (r->out_len < need)
+		return WSAEFAULT;
+	for (i = 0; i < list.n; i++) {
+		const struct odgw_local *local = &list.locals[i];
+
+		info = (INTERFACE_INFO){ .iiFlags = local->flags };
+		memcpy(&info.iiAddress, &local->address,
+		       sizeof(struct sockaddr_in));
+		if (local->broadcast.ss_family)
+			memcpy(&info.iiBroadcastAddress, &local->broadcast,
+			       sizeof(struct sockaddr_in));
+		info.iiNetmask.AddressIn = netmask_of(local->prefix);
+		memcpy((char *)r->out + (size_t)i * sizeof(info), &info,
+		       sizeof(info));
+	}
+	return 0;
+}
+
+static int check_destination(const struct request *r)
+{
+	if (r->in_len > INT32_MAX)
+		return WSAEFAULT;
+	return odgw_address_check(r->sock, r->in, (int)r->in_len);
+}
+
+static int query_route(struct request *r)
+{
+	struct sockaddr_storage from;
+	int err = check_destination(r);
+
+	if (!err)
+		err = odgw_route_source(r->in, &from);
+	return err ? err :
+	       store(r, &from, (DWORD)odgw_address_size(r->sock->family));
+}
+
+static int await_route(struct request *r)
+{
+	int err = check_destination(r);
+
+	if (err)
+		return err;
+	r->told = true;
+	return odgw_change_wait(r->sock, r->in, r->ov, r->routine);
+}
+
+static int await_addresses(struct request *r)
+{
+	r->told = true;
+	return odgw_change_wait(r->sock, NULL, r->ov, r->routine);
+}
+
 static const struct {
 	DWORD code;
 	int (*run)(struct request *r);
 } codes[] = {
 	{ FIONBIO,			set_nonblocking },
 	{ FIONREAD,			get_readable },
+	{ SIO_ADDRESS_LIST_CHANGE,	await_addresses },
+	{ SIO_ADDRESS_LIST_QUERY,	get_address_list },
 	{ SIO_BASE_HANDLE,		get_base_handle },
 	{ SIO_GET_BROADCAST_ADDRESS,	get_broadcast },
 	{ SIO_GET_EXTENSION_FUNCTION_POINTER, get_extension },
+	{ SIO_GET_INTERFACE_LIST,	get_interface_list },
+	{ SIO_GET_MULTIPLE_EXTENSION_FUNCTION_POINTER, get_extensions },
 	{ SIO_MULTICAST_SCOPE,		set_scope },
 	{ SIO_MULTIPOINT_LOOPBACK,	set_loopback },
+	{ SIO_ROUTING_INTERFACE_CHANGE,	await_route },
+	{ SIO_ROUTING_INTERFACE_QUERY,	query_route },
 	{ SIO_TIMESTAMPING,		set_timestamping },
 	{ SIO_UDP_CONNRESET,		set_connreset },
 	{ SIO_UDP_NETRESET,		set_netreset },
@@ -196,6 +344,24 @@ static int check_buffers(const struct request *r)
 	return 0;
 }
 
+/*
+ * tell - what the OVERLAPPED and its channel say: nothing was transferred.  A code
+ * that is not served is told of as well; other errors end the call alone.
+ */
+static int tell(const struct request *r, int err)
+{
+	struct odgw_op op = { .overlapped = r->ov };
+	struct odgw_end end = { .status = STATUS_SUCCESS };
+	int ret;
+
+	if (err && err != WSAEOPNOTSUPP)
+		return err;
+	if (err)
+		end.status = STATUS_NOT_SUPPORTED;
+	ret = odgw_overlapped_end(r->sock, &op, r->routine, &end);
+	return ret ? ret : err ? WSA_IO_PENDING : 0;
+}
+
 static int control(SOCKET s, DWORD code, struct request *r, DWORD *bytes)
 {
 	struct odgw_socket sock;
@@ -203,7 +369,8 @@ static int control(SOCKET s, DWORD code, struct request *r, DWORD *bytes)
 	int err;
 
 	odgw_probe_init(&probe);
-	if (!bytes || !odgw_probe_write(&probe, bytes, sizeof(*bytes)))
+	if (!bytes || !odgw_probe_write(&probe, bytes, sizeof(*bytes)) ||
+	    (r->ov && !odgw_probe_write(&probe, r->ov, sizeof(*r->ov))))
 		return WSAEFAULT;
 	err = odgw_socket_lookup_udp(s, &sock);
 	if (!err)
@@ -211,11 +378,13 @@ static int control(SOCKET s, DWORD code, struct request *r, DWORD *bytes)
 	if (err)
 		return err;
 	r->sock = &sock;
+	if (!sock.overlapped)
+		r->ov = NULL;
 	err = run(code, r);
 	/* On a bad buffer it stays, unless it says what is needed. */
 	if (err != WSAEFAULT || r->written)
 		*bytes = r->written;
-	return err;
+	return r->ov && !r->told ? tell(r, err) : err;
 }
 
 int WSAAPI WSAIoctl(SOCKET s, DWORD code, LPVOID in, DWORD in_len, LPVOID out,
@@ -227,11 +396,11 @@ int WSAAPI WSAIoctl(SOCKET s, DWORD code, LPVOID in, DWORD in_len, LPVOID out,
 		.in_len = in_len,
 		.out = out,
 		.out_len = out_len,
-		.overlapped = ov,
+		.ov = ov,
+		.routine = routine,
 	};
 	int err = odgw_enter();
 
-	(void)routine;
 	if (!err)
 		err = control(s, code, &r, bytes);
 	return odgw_leave(err) ? SOCKET_ERROR : 0;

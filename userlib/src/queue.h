@@ -52,6 +52,7 @@ struct odgw_op {
 		};
 		struct _WSAMSG *msg;	/* WSARecvMsg() */
 		struct odg_cqe_wide *cqe; /* a call that blocks */
+		struct odgw_change *change; /* change.c */
 	};
 	int family;			/* of the socket */
 

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "internal.h"
+#include "queue.h"
 
 #define FEW_BUFFERS	8
 #define MAX_BUFFERS	1024		/* of Linux' sendmsg(2) */
@@ -130,44 +130,112 @@ static bool may_be_an_old_one(int err)
 	       err == ENOPROTOOPT || err == EPROTO;
 }
 
-static int send_now(const struct call *c)
+/* vanishes - to port 0: Windows sends it, and it is never seen again */
+static bool vanishes(const struct call *c)
+{
+	return c->to && !odgw_address_port(c->to);
+}
+
+/* transmit - 0 or a negative errno */
+static int transmit(const struct call *c, int flags)
 {
 	bool retried = false;
 
-	/* Windows sends it, and it is never seen again. */
-	if (c->to && !odgw_address_port(c->to))
-		return odgw_socket_bind_any(&c->sock);
 	for (;;) {
 		if (sendmsg(c->sock.fd, &c->msg,
-			    (int)c->flags | MSG_NOSIGNAL) >= 0)
+			    (int)c->flags | flags | MSG_NOSIGNAL) >= 0)
 			return 0;
 		if (errno == EINTR)
 			continue;
 		if (retried || !may_be_an_old_one(errno))
-			break;
+			return -errno;
 		retried = true;
 	}
-	if (errno == EDESTADDRREQ)
-		return c->no_peer;
-	if (errno == EAGAIN && !odgw_socket_is_nonblocking(c->sock.fd))
+}
+
+static int send_now(const struct call *c)
+{
+	int ret;
+
+	if (vanishes(c))
+		return odgw_socket_bind_any(&c->sock);
+	ret = transmit(c, 0);
+	if (ret == -EAGAIN && !odgw_socket_is_nonblocking(c->sock.fd))
 		return WSAETIMEDOUT;
-	return odgw_wsa_from_errno(errno);
+	return ret ? odgw_wsa_from_errno(ret) : 0;
+}
+
+/* start - in the way of odgw_start() */
+static int start(struct odg_port *port, struct odgw_ticket *ticket, void *arg)
+{
+	const struct call *c = arg;
+	int ret = 0;
+
+	(void)port;
+	if (!vanishes(c))
+		ret = transmit(c, MSG_DONTWAIT);
+	else if (odgw_socket_bind_any(&c->sock))
+		ret = -EINVAL;
+	if (ret)
+		return ret;
+	ticket->done = (struct odg_cqe_wide){ .cqe.len = (uint16_t)c->total };
+	if (ticket->eventfd >= 0)
+		odgw_eventfd_set(ticket->eventfd);
+	return 1;
+}
+
+static int send_overlapped(struct call *c)
+{
+	struct odgw_op op = { .overlapped = c->ov, .family = c->sock.family };
+	struct odgw_end end;
+	int err;
+
+	err = odgw_overlapped_start(&c->sock, &op, c->routine, start, c, &end);
+	if (!err && c->bytes)
+		*c->bytes = end.bytes;
+	return err;
+}
+
+/* filling - on a socket that is not overlapped, the OVERLAPPED all the same */
+static int filling(struct call *c)
+{
+	ULONG_PTR before = c->ov->Internal;
+	struct odgw_event *ev;
+	int err;
+
+	err = odgw_overlapped_event(c->ov, &ev);
+	if (err)
+		return err;
+	if (ev)
+		odgw_event_reset(ev);
+	__atomic_store_n(&c->ov->Internal, STATUS_PENDING, __ATOMIC_RELAXED);
+	err = send_now(c);
+	if (err) {
+		c->ov->Internal = before;
+	} else {
+		odgw_overlapped_finish(c->ov, c->total, STATUS_SUCCESS);
+		if (ev)
+			odgw_event_set(ev);
+	}
+	if (ev)
+		odgw_event_put(ev);
+	return err;
 }
 
 static int run(struct call *c)
 {
-	int err;
+	int err = make_message(c);
 
-	if (c->ov)
-		return WSAEOPNOTSUPP;
-	err = make_message(c);
-	if (!err)
-		err = send_now(c);
-	if (!err && c->bytes)
-		*c->bytes = c->total;
+	if (!err && c->ov && c->sock.overlapped) {
+		err = send_overlapped(c);
+	} else if (!err) {
+		err = c->ov ? filling(c) : send_now(c);
+		if (!err && c->bytes)
+			*c->bytes = c->total;
+	}
 	if (c->msg.msg_iov != c->few)
 		free(c->msg.msg_iov);
-	return err;
+	return err == WSAEDESTADDRREQ ? c->no_peer : err;
 }
 
 static int send_to(struct call *c, SOCKET s)
