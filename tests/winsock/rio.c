@@ -1013,6 +1013,186 @@ TEST(br12_br17_quiet_ones_do_not_count_as_there)
 	EQ(WaitForSingleObject(event, LIMIT), WAIT_OBJECT_0);
 }
 
+/* The same with a completion port */
+
+static OVERLAPPED told;
+
+#define RIG_KEY		0x77
+
+static struct rig *rig_port(HANDLE port)
+{
+	RIO_NOTIFICATION_COMPLETION how;
+
+	memset(&how, 0, sizeof(how));
+	how.Type = RIO_IOCP_COMPLETION;
+	how.Iocp.IocpHandle = port;
+	how.Iocp.CompletionKey = (PVOID)RIG_KEY;
+	how.Iocp.Overlapped = &told;
+	return rig_new_notified(4, 4, &how);
+}
+
+static HANDLE new_port(void)
+{
+	HANDLE port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 0);
+
+	CHECK(port);
+	return port;
+}
+
+/* packet - take one within @ms: whether there was one, and it was ours */
+static bool packet(HANDLE port, DWORD ms)
+{
+	LPOVERLAPPED ov = (LPOVERLAPPED)&told + 1;
+	ULONG_PTR key = POISON;
+	DWORD bytes = POISON;
+
+	if (!GetQueuedCompletionStatus(port, &bytes, &key, &ov, ms)) {
+		EQ(GetLastError(), WAIT_TIMEOUT);
+		CHECK(!ov);
+		return false;
+	}
+	EQ(key, RIG_KEY);
+	CHECK(ov == &told);
+	EQ(bytes, 0);
+	return true;
+}
+
+TEST(br4_notifications_by_port_refused)
+{
+	RIO_NOTIFICATION_COMPLETION how;
+
+	rio_start();
+	memset(&how, 0, sizeof(how));
+	how.Type = RIO_IOCP_COMPLETION;
+	how.Iocp.IocpHandle = new_port();
+	refused_cq(10, &how, WSAEINVAL);
+	if (!under_windows()) {
+		how.Iocp.Overlapped = &told;
+		how.Iocp.IocpHandle = new_event(TRUE);
+		refused_cq(10, &how, WSAEINVAL);
+	}
+}
+
+TEST(br19_one_packet_for_each_call)
+{
+	HANDLE port = new_port();
+	struct rig *rig = rig_port(port);
+	RIORESULT res;
+	int i;
+
+	for (i = 0; i < 4; i++)
+		CHECK(rig_post(rig, 0, 100, i));
+	EQ(rio.RIONotify(rig->cq), 0);
+	EQ(rio.RIONotify(rig->cq), WSAEALREADY);
+	CHECK(!packet(port, 0));
+	snd(5);
+	CHECK(packet(port, LIMIT));
+	snd(6);
+	CHECK(!packet(port, QUIET));
+	rig_wait(rig, &res);
+	rig_wait(rig, &res);
+	EQ(rio.RIONotify(rig->cq), 0);
+	snd(7);
+	CHECK(packet(port, LIMIT));
+	CHECK(!packet(port, 0));
+}
+
+TEST(br19_packet_at_once_if_not_empty)
+{
+	HANDLE port = new_port();
+	struct rig *rig = rig_port(port);
+
+	CHECK(rig_post(rig, 0, 100, 1));
+	snd(5);
+	UNTIL(letters(rig->mem, 5));
+	EQ(rio.RIONotify(rig->cq), 0);
+	/* It has completed, so the next may be asked for. */
+	EQ(rio.RIONotify(rig->cq), 0);
+	CHECK(packet(port, 0));
+	CHECK(packet(port, 0));
+	CHECK(!packet(port, 0));
+}
+
+TEST(br12_br19_quiet_ones_make_no_packet)
+{
+	HANDLE port = new_port();
+	struct rig *rig = rig_port(port);
+
+	CHECK(rig_post_flags(rig, 0, 100, 1, RIO_MSG_DONT_NOTIFY));
+	CHECK(rig_post(rig, 100, 100, 2));
+	EQ(rio.RIONotify(rig->cq), 0);
+	snd(5);
+	CHECK(!packet(port, QUIET));
+	snd(6);
+	CHECK(packet(port, LIMIT));
+}
+
+TEST(br19_among_packets_of_others)
+{
+	HANDLE port = new_port();
+	struct rig *rig = rig_port(port);
+	OVERLAPPED_ENTRY entries[4];
+	OVERLAPPED mine;
+	ULONG n = 0;
+
+	CHECK(rig_post(rig, 0, 100, 1));
+	EQ(rio.RIONotify(rig->cq), 0);
+	snd(5);
+	UNTIL(letters(rig->mem, 5));
+	CHECK(PostQueuedCompletionStatus(port, 3, 4, &mine));
+	CHECK(GetQueuedCompletionStatusEx(port, entries, 4, &n, LIMIT, FALSE));
+	EQ(n, 2);
+	CHECK(entries[0].lpOverlapped == &told);
+	CHECK(entries[1].lpOverlapped == &mine);
+}
+
+TEST(br21_closed_while_armed)
+{
+	HANDLE port = new_port();
+	struct rig *rig = rig_port(port);
+
+	CHECK(rig_post(rig, 0, 100, 1));
+	EQ(rio.RIONotify(rig->cq), 0);
+	rio.RIOCloseCompletionQueue(rig->cq);
+	snd(5);
+	CHECK(!packet(port, QUIET));
+	EQ(rio.RIONotify(rig->cq), WSAEINVAL);
+}
+
+static void take_packets(void *arg)
+{
+	struct rig *rig = arg;
+	RIORESULT res[4];
+	ULONG n, seen = 0;
+
+	while (seen < 500) {
+		EQ(rio.RIONotify(rig->cq), 0);
+		CHECK(packet(rig->event, LIMIT));
+		while ((n = rio.RIODequeueCompletion(rig->cq, res, 4))) {
+			CHECK(n <= 4);
+			seen += n;
+			while (n--)
+				CHECK(rig_post(rig, 0, 100, 0));
+		}
+	}
+}
+
+TEST(br19_sleeping_taker)
+{
+	HANDLE port = new_port();
+	struct rig *rig = rig_port(port);
+	struct thread *t;
+	int i;
+
+	rig->event = port;
+	for (i = 0; i < 4; i++)
+		CHECK(rig_post(rig, 0, 100, 0));
+	t = thread_start(take_packets, rig);
+	for (i = 0; i < 500; i++)
+		snd(10);
+	thread_join(t);
+}
+
 static void wait_and_take(void *arg)
 {
 	struct rig *rig = arg;

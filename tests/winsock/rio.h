@@ -29,7 +29,7 @@ struct rig {
 	char *mem;
 	size_t size;
 	ULONGLONG context;	/* SocketContext */
-	HANDLE event;
+	HANDLE event;		/* or completion port */
 };
 
 static RIO_EXTENSION_FUNCTION_TABLE rio;

@@ -53,8 +53,9 @@ static void in_child(void)
 	odgw_queues_forked();
 	odgw_waiters_forked();
 	odgw_thread_forked();
-	odgw_rio_forked();
 	after();
+	/* What it closes and frees is the child's copy. */
+	odgw_rio_shutdown();
 }
 
 void odgw_fork_watch(void)

@@ -318,7 +318,6 @@ void odgw_rio_socket_closing(int fd);	/* call it before close(2) */
 void odgw_rio_shutdown(void);
 void odgw_rio_lock(void);
 void odgw_rio_unlock(void);
-void odgw_rio_forked(void);
 
 /* apc.c */
 

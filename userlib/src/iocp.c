@@ -69,6 +69,68 @@ void odgw_iocp_deliver(struct odgw_iocp *p, struct odgw_note *note)
 	pthread_mutex_unlock(&p->queue.lock);
 }
 
+/* collect - those triggers that say so become packets; lock held */
+static void collect(struct odgw_iocp *p)
+{
+	struct odgw_trigger **at = &p->triggers, *t;
+
+	while ((t = *at)) {
+		if (__atomic_load_n(t->arm, __ATOMIC_ACQUIRE)) {
+			at = &t->next;
+			continue;
+		}
+		*at = t->next;
+		odgw_queue_add_note(&p->queue, t->note);
+		t->note = NULL;
+	}
+}
+
+/* reap - all packets there are; lock held */
+static void reap(struct odgw_iocp *p)
+{
+	odgw_queue_reap_locked(&p->queue);
+	collect(p);
+}
+
+void odgw_iocp_await(struct odgw_iocp *p, struct odgw_trigger *t,
+		     struct odgw_note *note)
+{
+	pthread_mutex_lock(&p->queue.lock);
+	t->note = note;
+	t->next = p->triggers;
+	p->triggers = t;
+	/* Who was woken before it stood there has not found it. */
+	collect(p);
+	pthread_mutex_unlock(&p->queue.lock);
+}
+
+bool odgw_iocp_fired(struct odgw_iocp *p, struct odgw_trigger *t)
+{
+	bool fired;
+
+	pthread_mutex_lock(&p->queue.lock);
+	collect(p);
+	fired = !t->note;
+	pthread_mutex_unlock(&p->queue.lock);
+	return fired;
+}
+
+void odgw_iocp_forget(struct odgw_iocp *p, struct odgw_trigger *t)
+{
+	struct odgw_trigger **at = &p->triggers;
+
+	pthread_mutex_lock(&p->queue.lock);
+	collect(p);
+	if (t->note) {
+		while (*at != t)
+			at = &(*at)->next;
+		*at = t->next;
+		free(t->note);
+		t->note = NULL;
+	}
+	pthread_mutex_unlock(&p->queue.lock);
+}
+
 /* The process's queue is locked in both. */
 
 void odgw_iocp_stray(struct odgw_iocp *p, int fd)
@@ -97,7 +159,7 @@ static struct odgw_event *waitable(struct odgw_object *obj)
 	int err;
 
 	pthread_mutex_lock(&p->queue.lock);
-	odgw_queue_reap_locked(&p->queue);
+	reap(p);
 	if (!p->ready)
 		p->ready = odgw_event_new(true, p->queue.notes.first, &err);
 	pthread_mutex_unlock(&p->queue.lock);
@@ -139,6 +201,11 @@ static const struct odgw_type type = {
 	.close = close_handle,
 	.destroy = destroy,
 };
+
+struct odgw_iocp *odgw_iocp_get(HANDLE h)
+{
+	return (struct odgw_iocp *)odgw_handle_get(h, &type);
+}
 
 static struct odgw_iocp *new_port(int *err)
 {
@@ -220,7 +287,7 @@ HANDLE WINAPI CreateIoCompletionPort(HANDLE file, HANDLE existing, ULONG_PTR key
 	} else if (file == INVALID_HANDLE_VALUE) {
 		err = ERROR_INVALID_PARAMETER;
 	} else {
-		p = (struct odgw_iocp *)odgw_handle_get(existing, &type);
+		p = odgw_iocp_get(existing);
 		err = p ? bind_socket(file, p, key) : ERROR_INVALID_HANDLE;
 		if (p)
 			odgw_object_put(&p->obj);
@@ -248,7 +315,7 @@ BOOL WINAPI PostQueuedCompletionStatus(HANDLE port, DWORD bytes, ULONG_PTR key,
 	int err = 0;
 
 	odgw_enter();
-	p = (struct odgw_iocp *)odgw_handle_get(port, &type);
+	p = odgw_iocp_get(port);
 	if (!p || !note) {
 		err = p ? ERROR_NOT_ENOUGH_MEMORY : ERROR_INVALID_HANDLE;
 		free(note);
@@ -259,7 +326,7 @@ BOOL WINAPI PostQueuedCompletionStatus(HANDLE port, DWORD bytes, ULONG_PTR key,
 			.end.bytes = bytes,
 		};
 		pthread_mutex_lock(&p->queue.lock);
-		odgw_queue_reap_locked(&p->queue);
+		reap(p);
 		odgw_queue_add_note(&p->queue, note);
 		pthread_mutex_unlock(&p->queue.lock);
 	}
@@ -287,7 +354,7 @@ static void take(struct visit *v)
 	struct odgw_note note;
 
 	p->taking = true;
-	odgw_queue_reap_locked(&p->queue);
+	reap(p);
 	p->taking = false;
 	while (v->got < v->room && odgw_notes_pop(&p->queue.notes, &note))
 		v->entries[v->got++] = (OVERLAPPED_ENTRY){
@@ -422,7 +489,7 @@ static int take_from(HANDLE port, struct visit *v)
 {
 	int err;
 
-	v->p = (struct odgw_iocp *)odgw_handle_get(port, &type);
+	v->p = odgw_iocp_get(port);
 	if (!v->p)
 		return ERROR_INVALID_HANDLE;
 	pthread_cleanup_push(leave, v);

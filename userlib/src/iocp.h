@@ -5,6 +5,13 @@
 
 #include "queue.h"
 
+/* What becomes a packet when the kernel says so in memory it shares. */
+struct odgw_trigger {
+	const uint32_t *arm;		/* not 0 as long as it says nothing */
+	struct odgw_note *note;		/* the packet; not NULL: it is waited for */
+	struct odgw_trigger *next;
+};
+
 struct odgw_iocp {
 	struct odgw_object obj;
 	struct odgw_queue queue;	/* its lock protects the rest, too */
@@ -15,12 +22,24 @@ struct odgw_iocp {
 	bool taking;			/* who reaps now is awake */
 	bool closed;
 	struct odgw_event *ready;	/* once its handle was waited for: not empty */
+	struct odgw_trigger *triggers;	/* those that are waited for */
 	atomic_uint strays;		/* of the process's queue, to come here */
 	int stray_fd;			/* their port, in epfd while there are some */
 };
 
 /* A packet of malloc()'s, the port's from now on. */
 void odgw_iocp_deliver(struct odgw_iocp *p, struct odgw_note *note);
+/* With a reference, or NULL. */
+struct odgw_iocp *odgw_iocp_get(HANDLE h);
+/*
+ * Wait for a trigger, which is not waited for; the note is the port's from now on.
+ * When it says so it is a packet for whoever takes, or looks by odgw_iocp_fired();
+ * the kernel is to signal @wake_fd then.
+ */
+void odgw_iocp_await(struct odgw_iocp *p, struct odgw_trigger *t,
+		     struct odgw_note *note);
+bool odgw_iocp_fired(struct odgw_iocp *p, struct odgw_trigger *t);
+void odgw_iocp_forget(struct odgw_iocp *p, struct odgw_trigger *t);
 /* One more op of the process's queue, whose port is @fd, will come here; one less. */
 void odgw_iocp_stray(struct odgw_iocp *p, int fd);
 void odgw_iocp_stray_gone(struct odgw_iocp *p);

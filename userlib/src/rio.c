@@ -55,16 +55,10 @@ static void destroy_all(void)
 	odgw_rio_buffers_destroy();
 }
 
-/* The last WSACleanup(): requests end without completions. */
+/* The last WSACleanup(), or a child: requests end without completions. */
 void odgw_rio_shutdown(void)
 {
 	odgw_rio_lock();
 	destroy_all();
 	odgw_rio_unlock();
-}
-
-/* In the child, lock held: all of it is the parent's. */
-void odgw_rio_forked(void)
-{
-	destroy_all();
 }

@@ -25,7 +25,7 @@
 
 #include <mswsockdef.h>
 
-#include "internal.h"
+#include "iocp.h"
 #include "odgram_ring.h"
 
 #define ODGW_HIDDEN	__attribute__((visibility("hidden")))
@@ -100,6 +100,10 @@ static inline void *odgw_slot_get(const struct odgw_slots *slots,
  * @nothing: region for receives without a buffer, or -1
  * @event: what RIONotify() has set, or NULL
  * @reset: RIONotify() resets it first
+ * @iocp: where it puts a packet, or NULL
+ * @trigger: tells that port when
+ * @key: of the packet
+ * @overlapped: of the packet
  */
 struct odgw_rio_cq {
 	struct odgw_slot slot;
@@ -111,6 +115,10 @@ struct odgw_rio_cq {
 	int nothing;
 	struct odgw_event *event;
 	bool reset;
+	struct odgw_iocp *iocp;
+	struct odgw_trigger trigger;
+	ULONG_PTR key;
+	LPWSAOVERLAPPED overlapped;
 };
 
 extern struct odgw_slots odgw_rio_cqs ODGW_HIDDEN;
@@ -267,6 +275,10 @@ int odgw_rio_ex_check(const struct odgw_rio_ex *ex);
 void odgw_rio_ex_store(const struct odgw_rio_rq *rq,
 		       const struct odgw_rio_ex *ex,
 		       const struct odg_cqe_wide *wide);
+
+_Static_assert(sizeof(struct odgw_rio_cq) <= ODGW_SLOT_SIZE, "fits a slot");
+_Static_assert(sizeof(struct odgw_rio_rq) <= ODGW_SLOT_SIZE, "fits a slot");
+_Static_assert(sizeof(struct odgw_rio_buffer) <= ODGW_SLOT_SIZE, "fits a slot");
 
 /* rio.c: what WSAIoctl() hands out */
 

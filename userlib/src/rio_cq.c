@@ -46,6 +46,7 @@ static int create(DWORD size, const RIO_NOTIFICATION_COMPLETION *how,
 	if (!err && how)
 		err = odgw_rio_notify_open(cq, how);
 	if (err) {
+		odgw_rio_notify_close(cq);
 		odg_port_close(cq->port);
 		odgw_slot_free(&odgw_rio_cqs, cq);
 		return err;
