@@ -12,27 +12,11 @@
 # shellcheck disable=SC2046,SC2068,SC2086,SC2317
 
 cd "$(dirname "$0")/../.." || exit 1
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
+# shellcheck source=SCRIPTDIR/tap
+. tests/lib/tap
 root=$tmp/root
 export PKG_CONFIG_SYSROOT_DIR=$root PKG_CONFIG_PATH=$root/usr/lib/pkgconfig
 export LD_LIBRARY_PATH=$root/usr/lib
-n=0
-failed=0
-
-# ok NAME COMMAND...: one line of TAP, what the command said only if it failed
-ok() {
-	local name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$tmp/log" 2>&1; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$tmp/log"
-		failed=1
-	fi
-}
 
 strict='-Wall -Wextra -Werror'
 flags() { pkg-config --cflags --libs "$1"; }

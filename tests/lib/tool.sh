@@ -7,25 +7,9 @@
 # "odgram replay", which needs none. Prints TAP.
 
 cd "$(dirname "$0")/../.." || exit 1
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
+# shellcheck source=SCRIPTDIR/tap
+. tests/lib/tap
 odgram=build/userlib/odgram
-n=0
-failed=0
-
-# ok NAME COMMAND...: one line of TAP, what the command said only if it failed
-ok() {
-	local name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$tmp/log" 2>&1; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$tmp/log"
-		failed=1
-	fi
-}
 
 # says STATUS TEXT ARGUMENT...: the tool ends so, with that on standard error
 # shellcheck disable=SC2317 # called by ok()
