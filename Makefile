@@ -15,7 +15,7 @@ test: ## all tests; installs and builds what they need
 check: ## what can be said without running: style, sparse, warnings
 	scripts/check
 
-bench: ## count instructions beside recvfrom, recvmmsg and epoll
+bench: ## count instructions beside recvfrom, epoll, io_uring; judge the goals
 	scripts/bench
 
 install: ## the library, headers, tools and udev rule (DESTDIR, PREFIX)
