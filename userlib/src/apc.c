@@ -107,7 +107,7 @@ static int sleep_alertably(struct odgw_thread *t, struct pollfd *fds,
 	fds[n] = (struct pollfd){ .fd = t->wake_fd, .events = POLLIN };
 	fds[n + 1] = (struct pollfd){ .fd = -1, .events = POLLIN };
 	if (!t->in_routine)
-		fds[n + 1].fd = odgw_queue_watch(&t->routines, &nap.chan);
+		fds[n + 1].fd = odgw_queue_watch(&t->routines, false, &nap.chan);
 	pthread_cleanup_push(wake_up, &nap);
 	ret = odgw_poll(fds, n + 2, deadline);
 	pthread_cleanup_pop(1);

@@ -104,21 +104,30 @@ int odgw_assoc_add_modes(int fd, unsigned char modes)
 	return e ? 0 : ERROR_NOT_ENOUGH_MEMORY;
 }
 
+/*
+ * A socket is signaled but while an op without an event is in flight: it is so at
+ * first, and from then on posts and completions say so.
+ */
 struct odgw_event *odgw_assoc_event(int fd, int *err)
 {
 	struct odgw_event *ev = NULL;
+	bool fresh = false;
 	struct entry *e;
 
 	*err = WSA_NOT_ENOUGH_MEMORY;
 	pthread_mutex_lock(&lock);
 	e = use(fd);
-	if (e && !e->event)
-		e->event = odgw_event_new(true, true, err);
+	if (e && !e->event) {
+		e->event = odgw_event_new(true, false, err);
+		fresh = e->event;
+	}
 	if (e)
 		ev = e->event;
 	if (ev)
 		odgw_object_get(&ev->obj);
 	pthread_mutex_unlock(&lock);
+	if (fresh && !odgw_queues_busy(fd))
+		odgw_event_set(ev);
 	return ev;
 }
 

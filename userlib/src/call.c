@@ -111,7 +111,7 @@ int odgw_call(int fd, int option, odgw_start start, void *arg,
 	err = odgw_queue_start(p.queue, &op, -1, start, arg, &end);
 	if (err != WSA_IO_PENDING)
 		return err;
-	p.fd = odgw_queue_watch(p.queue, &p.chan);
+	p.fd = odgw_queue_watch(p.queue, false, &p.chan);
 	pthread_cleanup_push(give_up, &p);
 	err = wait_for(&p, odgw_call_deadline(fd, option));
 	pthread_cleanup_pop(1);

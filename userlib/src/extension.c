@@ -4,6 +4,7 @@
  * hand out, by GUID.
  * Constant: no locks.
  */
+#include "receive.h"
 #include "rio.h"
 
 typedef void (*function)(void);
@@ -12,6 +13,7 @@ static const struct {
 	GUID id;
 	function fn;
 } functions[] = {
+	{ WSAID_WSARECVMSG, (function)odgw_recv_msg },
 	{ WSAID_WSASENDMSG, (function)WSASendMsg },
 };
 

@@ -87,7 +87,7 @@ struct odgw_object {
 };
 
 struct odgw_type {
-	/* What a wait for it waits for; NULL: it cannot be waited for. */
+	/* What a wait for it waits for, there as long as it is; NULL: no memory. */
 	struct odgw_event *(*waitable)(struct odgw_object *obj);
 	/* Its last handle was closed; may be NULL. */
 	void (*close)(struct odgw_object *obj);

@@ -196,7 +196,7 @@ static void destroy(struct odgw_object *obj)
 	free(p);
 }
 
-static const struct odgw_type type = {
+const struct odgw_type odgw_iocp_type = {
 	.waitable = waitable,
 	.close = close_handle,
 	.destroy = destroy,
@@ -204,7 +204,7 @@ static const struct odgw_type type = {
 
 struct odgw_iocp *odgw_iocp_get(HANDLE h)
 {
-	return (struct odgw_iocp *)odgw_handle_get(h, &type);
+	return (struct odgw_iocp *)odgw_handle_get(h, &odgw_iocp_type);
 }
 
 static struct odgw_iocp *new_port(int *err)
@@ -227,7 +227,7 @@ static struct odgw_iocp *new_port(int *err)
 		free(p);
 		return NULL;
 	}
-	odgw_object_init(&p->obj, &type);
+	odgw_object_init(&p->obj, &odgw_iocp_type);
 	odgw_queue_init(&p->queue, PORT_ENTRIES);
 	p->queue.opened = opened;
 	p->queue.noted = noted;

@@ -27,6 +27,8 @@ struct odgw_iocp {
 	int stray_fd;			/* their port, in epfd while there are some */
 };
 
+extern const struct odgw_type odgw_iocp_type;
+
 /* A packet of malloc()'s, the port's from now on. */
 void odgw_iocp_deliver(struct odgw_iocp *p, struct odgw_note *note);
 /* With a reference, or NULL. */

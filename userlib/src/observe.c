@@ -20,6 +20,7 @@ void odg_observe(odg_observer fn, void *arg)
 
 void odgw_observe(LPWSAOVERLAPPED ov, const struct odg_cqe_wide *cqe)
 {
-	if (observer)
+	/* A call that blocks has no OVERLAPPED to show. */
+	if (observer && ov)
 		observer(ov, cqe, observer_arg);
 }

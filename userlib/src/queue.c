@@ -125,7 +125,7 @@ static void free_record(struct odgw_chan *chan, struct odgw_record *rec)
 static void publish(const struct odgw_op *op, const struct odgw_end *end)
 {
 	odgw_overlapped_finish(op->overlapped, end->bytes, end->status);
-	if (!op->has_event)
+	if (!op->has_event && op->notify != ODGW_NOTIFY_ROUTINE)
 		odgw_assoc_signal(op->fd, true);
 	odgw_waiters_wake(op->overlapped);
 }
@@ -280,9 +280,11 @@ int odgw_queue_start(struct odgw_queue *q, const struct odgw_op *op,
 	return ret;
 }
 
-int odgw_queue_watch(struct odgw_queue *q, struct odgw_chan **chan)
+int odgw_queue_watch(struct odgw_queue *q, bool open, struct odgw_chan **chan)
 {
 	pthread_mutex_lock(&q->lock);
+	if (open && !odgw_is_fork_child())
+		open_chan(q);
 	*chan = q->chan ? odgw_chan_get(q->chan) : NULL;
 	pthread_mutex_unlock(&q->lock);
 	return *chan ? odg_port_fd((*chan)->port) : -1;

@@ -55,6 +55,7 @@ struct odgw_op {
 		struct odgw_change *change; /* change.c */
 	};
 	int family;			/* of the socket */
+	unsigned int wanted;		/* WSARecvMsg(): control data, ODGW_TELL_* */
 
 	/* The rest is filled in by overlapped.c. */
 	int fd;
@@ -131,9 +132,10 @@ void odgw_queue_reap(struct odgw_queue *q);
 void odgw_queue_reap_locked(struct odgw_queue *q);
 /*
  * A descriptor that poll(2) finds readable while there is one to take; it stays
- * open until odgw_queue_unwatch().  -1: there was no op yet.
+ * open until odgw_queue_unwatch().  -1: there was no op yet, and @open does not
+ * want a port opened for those to come; or that failed.
  */
-int odgw_queue_watch(struct odgw_queue *q, struct odgw_chan **chan);
+int odgw_queue_watch(struct odgw_queue *q, bool open, struct odgw_chan **chan);
 void odgw_queue_unwatch(struct odgw_chan *chan);
 
 /* As odg_cq_arm(); lock held. */
@@ -165,6 +167,8 @@ unsigned int odgw_queues_cancel_socket(int fd, bool blocking);
 bool odgw_queues_find(LPWSAOVERLAPPED ov, enum odgw_notify *notify, int *fd,
 		      struct odgw_chan **chan);
 void odgw_queues_reap(void);
+/* Whether an op without event or routine is in flight on a socket. */
+bool odgw_queues_busy(int fd);
 void odgw_queues_shutdown(void);
 void odgw_queues_lock(void);
 void odgw_queues_unlock(void);

@@ -221,3 +221,31 @@ bool odgw_queues_find(LPWSAOVERLAPPED ov, enum odgw_notify *notify, int *fd,
 	*chan = f.chan;
 	return true;
 }
+
+struct busy {
+	int fd;
+	bool found;
+};
+
+static void busy_one(struct odgw_queue *q, void *arg)
+{
+	struct busy *b = arg;
+	uint32_t i;
+
+	for (i = 0; q->chan && q->chan->in_flight && i < q->chan->entries; i++) {
+		const struct odgw_record *rec = &q->chan->records[i];
+
+		if (rec->state == ODGW_IN_FLIGHT && rec->op.fd == b->fd &&
+		    !rec->op.has_event && !q->blocking &&
+		    rec->op.notify != ODGW_NOTIFY_ROUTINE)
+			b->found = true;
+	}
+}
+
+bool odgw_queues_busy(int fd)
+{
+	struct busy b = { .fd = fd };
+
+	for_each(busy_one, &b);
+	return b.found;
+}

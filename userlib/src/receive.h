@@ -27,6 +27,10 @@ struct odgw_receive {
 int odgw_receive(struct odgw_receive *r,
 		 LPWSAOVERLAPPED_COMPLETION_ROUTINE routine);
 
+/* recvmsg.c */
+INT odgw_recv_msg(SOCKET s, LPWSAMSG msg, LPDWORD bytes, LPWSAOVERLAPPED ov,
+		  LPWSAOVERLAPPED_COMPLETION_ROUTINE routine);
+
 /* peek.c: the oldest datagram queued, as if it had completed; or an error */
 int odgw_peek(const struct odgw_receive *r, struct odg_cqe_wide *cqe);
 

@@ -31,10 +31,25 @@ pid_t odgw_thread_id(void)
 	return tid;
 }
 
+/* waitable - the thread by itself: signaled when it has exited */
+static struct odgw_event *waitable(struct odgw_object *obj)
+{
+	struct odgw_thread *t = (struct odgw_thread *)obj;
+	int err;
+
+	pthread_mutex_lock(&t->routines.lock);
+	if (!t->done)
+		t->done = odgw_event_new(true, t->exited, &err);
+	pthread_mutex_unlock(&t->routines.lock);
+	return t->done;
+}
+
 static void destroy(struct odgw_object *obj)
 {
 	struct odgw_thread *t = (struct odgw_thread *)obj;
 
+	if (t->done)
+		odgw_event_put(t->done);
 	if (t->wake_fd >= 0)
 		odgw_close(t->wake_fd);
 	pthread_mutex_destroy(&t->calls.lock);
@@ -42,7 +57,8 @@ static void destroy(struct odgw_object *obj)
 	free(t);
 }
 
-static const struct odgw_type type = {
+const struct odgw_type odgw_thread_type = {
+	.waitable = waitable,
 	.destroy = destroy,
 };
 
@@ -65,16 +81,25 @@ static void at_exit(void *arg)
 		.tid = odgw_thread_id(),
 		.spares_port = true,
 	};
-	struct odgw_thread *t = arg, **p;
+	struct odgw_thread *t = arg;
 
 	if (t->posts)
 		odgw_queues_cancel(&mine);
+	odgw_thread_abandon(t);
+}
+
+void odgw_thread_abandon(struct odgw_thread *t)
+{
+	struct odgw_thread **p;
+
 	odgw_queue_fini(&t->calls);
 	odgw_queue_fini(&t->routines);
 
 	pthread_mutex_lock(&t->routines.lock);
 	t->exited = true;
 	drop_apcs(t);
+	if (t->done)
+		odgw_event_set(t->done);
 	pthread_mutex_unlock(&t->routines.lock);
 
 	pthread_mutex_lock(&lock);
@@ -106,18 +131,13 @@ struct odgw_thread *odgw_thread_peek(void)
 	return have_key ? pthread_getspecific(key) : NULL;
 }
 
-struct odgw_thread *odgw_thread_self(void)
+struct odgw_thread *odgw_thread_new(void)
 {
-	struct odgw_thread *t = odgw_thread_peek();
+	struct odgw_thread *t = calloc(1, sizeof(*t));
 
-	if (t || !have_key)
-		return t;
-	t = calloc(1, sizeof(*t));
-	if (!t || pthread_setspecific(key, t)) {
-		free(t);
+	if (!t)
 		return NULL;
-	}
-	odgw_object_init(&t->obj, &type);
+	odgw_object_init(&t->obj, &odgw_thread_type);
 	odgw_queue_init(&t->calls, CALL_ENTRIES);
 	odgw_queue_init(&t->routines, ROUTINE_ENTRIES);
 	t->calls.blocking = true;
@@ -131,6 +151,26 @@ struct odgw_thread *odgw_thread_self(void)
 	return t;
 }
 
+bool odgw_thread_adopt(struct odgw_thread *t)
+{
+	pthread_once(&once, make_key);
+	return have_key && !pthread_setspecific(key, t);
+}
+
+struct odgw_thread *odgw_thread_self(void)
+{
+	struct odgw_thread *t = odgw_thread_peek();
+
+	if (t)
+		return t;
+	t = odgw_thread_new();
+	if (t && !odgw_thread_adopt(t)) {
+		odgw_thread_abandon(t);
+		t = NULL;
+	}
+	return t;
+}
+
 struct odgw_thread *odgw_thread_of(HANDLE h, int *err)
 {
 	struct odgw_thread *t;
@@ -141,7 +181,8 @@ struct odgw_thread *odgw_thread_of(HANDLE h, int *err)
 		if (t)
 			odgw_object_get(&t->obj);
 	} else {
-		t = (struct odgw_thread *)odgw_handle_get(h, &type);
+		t = (struct odgw_thread *)odgw_handle_get(h,
+							   &odgw_thread_type);
 		*err = t ? 0 : ERROR_INVALID_HANDLE;
 	}
 	return t;
@@ -155,11 +196,6 @@ int odgw_thread_posts(void)
 		return WSAENOBUFS;
 	t->posts = true;
 	return 0;
-}
-
-HANDLE WINAPI GetCurrentThread(VOID)
-{
-	return (HANDLE)(LONG_PTR)-2;
 }
 
 void odgw_thread_lock(void)

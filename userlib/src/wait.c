@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Waiting for events.
+ * Waiting for events, and for what else has a handle.
+ *
+ * A socket or a completion port has an event that the library sets when it takes
+ * completions; so who waits for one polls the ports where these come, too.
  *
  * Whoever comes back from a wait finds everything an event stands for written:
  * it waits out a post still settling on that event, then takes completions out
@@ -12,7 +15,7 @@
 #include <errno.h>
 #include <time.h>
 
-#include "queue.h"
+#include "iocp.h"
 
 #define NSEC_PER_SEC	1000000000ULL
 #define NSEC_PER_MSEC	1000000ULL
@@ -56,11 +59,17 @@ int odgw_poll(struct pollfd *fds, unsigned int n, uint64_t deadline)
 	return ret < 0 ? -errno : ret;
 }
 
+/* The process's port, and a completion port for each object. */
+#define MAX_WATCHED	(MAXIMUM_WAIT_OBJECTS + 1)
+
 struct wait {
 	struct odgw_object *obj[MAXIMUM_WAIT_OBJECTS];
 	struct odgw_event *ev[MAXIMUM_WAIT_OBJECTS];
-	struct pollfd fds[MAXIMUM_WAIT_OBJECTS + ODGW_SLEEP_SPARE];
-	unsigned int n;
+	struct odgw_chan *watched[MAX_WATCHED];
+	int watched_fd[MAX_WATCHED];
+	struct pollfd fds[MAXIMUM_WAIT_OBJECTS + MAX_WATCHED + ODGW_SLEEP_SPARE];
+	unsigned int n;			/* objects */
+	unsigned int nr_watched;
 	uint64_t deadline;
 	bool alertable;
 	int err;
@@ -89,18 +98,32 @@ static bool any_closed(const struct wait *w)
  */
 static DWORD sleep_on(struct wait *w)
 {
+	unsigned int i;
 	int slept;
 
+	for (i = 0; i < w->nr_watched; i++)
+		w->fds[w->n + i] = (struct pollfd){
+			.fd = w->watched_fd[i],
+			.events = POLLIN,
+		};
 	do {
 		if (w->alertable && odgw_apc_run())
 			return WAIT_IO_COMPLETION;
-		slept = odgw_sleep(w->fds, w->n, w->deadline, w->alertable);
+		slept = odgw_sleep(w->fds, w->n + w->nr_watched, w->deadline,
+				   w->alertable);
 	} while (slept == ODGW_ALERTED);
 	if (slept < 0)
 		return failed(w, -slept);
 	if (any_closed(w))
 		return failed(w, WSA_INVALID_HANDLE);
-	return slept == ODGW_TIMED_OUT ? WAIT_TIMEOUT : 0;
+	if (slept == ODGW_TIMED_OUT)
+		return WAIT_TIMEOUT;
+	for (i = 0; i < w->nr_watched; i++)
+		if (w->fds[w->n + i].revents) {
+			odgw_queues_reap();
+			break;
+		}
+	return 0;
 }
 
 /* wait_any - WAIT_OBJECT_0 + the lowest index signaled, and take that one */
@@ -153,19 +176,61 @@ static bool has_duplicates(const HANDLE *handles, DWORD n)
 	return false;
 }
 
-/* add - one more to wait for; false: its handle is bad */
-static bool add(struct wait *w, HANDLE h)
+static void watch(struct wait *w, struct odgw_queue *q)
+{
+	w->watched_fd[w->nr_watched] =
+		odgw_queue_watch(q, true, &w->watched[w->nr_watched]);
+	w->nr_watched++;
+}
+
+/* add_socket - false: it is none, or there is no memory */
+static bool add_socket(struct wait *w, HANDLE h)
+{
+	struct odgw_assoc assoc;
+	struct odgw_socket sock;
+	int err;
+
+	if (odgw_socket_lookup((SOCKET)h, &sock))
+		return false;
+	w->ev[w->n] = odgw_assoc_event(sock.fd, &err);
+	if (!w->ev[w->n])
+		return false;
+	w->obj[w->n] = &w->ev[w->n]->obj;
+	if (!w->nr_watched)
+		watch(w, &odgw_process_queue);
+	assoc = odgw_assoc_get(sock.fd);
+	if (assoc.port) {
+		watch(w, &assoc.port->queue);
+		odgw_object_put(&assoc.port->obj);
+	}
+	return true;
+}
+
+static bool add_object(struct wait *w, HANDLE h)
 {
 	struct odgw_object *obj = odgw_handle_get(h, NULL);
 
 	if (!obj)
 		return false;
-	if (!obj->type->waitable) {
+	w->ev[w->n] = obj->type->waitable(obj);
+	if (!w->ev[w->n]) {
 		odgw_object_put(obj);
 		return false;
 	}
 	w->obj[w->n] = obj;
-	w->ev[w->n] = obj->type->waitable(obj);
+	if (obj->type == &odgw_iocp_type) {
+		if (!w->nr_watched)
+			watch(w, &odgw_process_queue);
+		watch(w, &((struct odgw_iocp *)obj)->queue);
+	}
+	return true;
+}
+
+/* add - one more to wait for; false: its handle is bad */
+static bool add(struct wait *w, HANDLE h)
+{
+	if (!add_object(w, h) && !add_socket(w, h))
+		return false;
 	w->fds[w->n].fd = w->ev[w->n]->fd;
 	w->fds[w->n].events = POLLIN;
 	w->n++;
@@ -177,15 +242,20 @@ static void end(void *arg)
 {
 	struct wait *w = arg;
 
-	while (w->n--)
-		odgw_object_put(w->obj[w->n]);
+	while (w->nr_watched)
+		odgw_queue_unwatch(w->watched[--w->nr_watched]);
+	while (w->n)
+		odgw_object_put(w->obj[--w->n]);
 }
 
 static DWORD run(struct wait *w, bool all)
 {
-	DWORD ret = all ? wait_all(w) : wait_any(w);
 	unsigned int i;
+	DWORD ret;
 
+	if (w->nr_watched)
+		odgw_queues_reap();
+	ret = all ? wait_all(w) : wait_any(w);
 	if (ret >= MAXIMUM_WAIT_OBJECTS)
 		return ret;
 	for (i = 0; all && i < w->n; i++)

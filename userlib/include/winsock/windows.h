@@ -201,7 +201,35 @@ typedef void (CALLBACK *PAPCFUNC)(ULONG_PTR Parameter);
 DWORD WINAPI QueueUserAPC(PAPCFUNC pfnAPC, HANDLE hThread, ULONG_PTR dwData);
 VOID WINAPI Sleep(DWORD dwMilliseconds);
 DWORD WINAPI SleepEx(DWORD dwMilliseconds, BOOL bAlertable);
+
+/*
+ * Threads by handle, for QueueUserAPC() and waits.  They are pthreads; a pthread of
+ * another origin gets a handle by DuplicateHandle() of GetCurrentThread().
+ * DuplicateHandle() works within the process, and not on sockets.
+ */
+#define CREATE_SUSPENDED			0x4
+#define STACK_SIZE_PARAM_IS_A_RESERVATION	0x10000
+#define STILL_ACTIVE				259
+#define DUPLICATE_CLOSE_SOURCE			0x1
+#define DUPLICATE_SAME_ACCESS			0x2
+
+typedef DWORD (WINAPI *LPTHREAD_START_ROUTINE)(LPVOID lpThreadParameter);
+
+HANDLE WINAPI CreateThread(LPSECURITY_ATTRIBUTES lpThreadAttributes,
+			   SIZE_T dwStackSize,
+			   LPTHREAD_START_ROUTINE lpStartAddress,
+			   LPVOID lpParameter, DWORD dwCreationFlags,
+			   LPDWORD lpThreadId);
+DWORD WINAPI ResumeThread(HANDLE hThread);
+VOID WINAPI ExitThread(DWORD dwExitCode);
+BOOL WINAPI GetExitCodeThread(HANDLE hThread, LPDWORD lpExitCode);
 HANDLE WINAPI GetCurrentThread(VOID);
+DWORD WINAPI GetCurrentThreadId(VOID);
+HANDLE WINAPI GetCurrentProcess(VOID);
+BOOL WINAPI DuplicateHandle(HANDLE hSourceProcessHandle, HANDLE hSourceHandle,
+			    HANDLE hTargetProcessHandle, LPHANDLE lpTargetHandle,
+			    DWORD dwDesiredAccess, BOOL bInheritHandle,
+			    DWORD dwOptions);
 
 /*
  * I/O completion ports.  The sockets bound to one report there, packets first in
