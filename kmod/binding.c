@@ -2,9 +2,10 @@
 /*
  * A binding: what turns a program's UDP socket into one that odgram serves.
  *
- * It hangs on sk_user_data and owns three hooks of the socket: the UDP
+ * It hangs on sk_user_data and owns these hooks of the socket: the UDP
  * encapsulation hooks (a datagram or ICMP error came, the socket is closed),
- * sk_data_ready (a datagram was queued) and sk_destruct.
+ * sk_data_ready (a datagram was queued) and sk_destruct; once a send had to wait
+ * for room, sk_write_space, too (sendq.c).
  *
  * Lifetime: from the first use of the socket to its close, or to ODG_UNBIND.  It
  * holds the module, not the socket: encap_destroy ends it at the last close.  A
@@ -16,12 +17,13 @@
  *
  *   1. encap_type is cleared: the stack calls us for no new datagram
  *   2. the other hooks and sk_user_data are given back, the registry forgets it
- *   3. under binding->lock the door is closed (dead) and the FIFO aborted
+ *   3. under binding->lock the door is closed (dead), FIFO and sends are aborted
  *   4. the attachment's reference goes; calls may hold others for a while
  *   5. after a grace period for softirqs that came in before (1), it is freed
  *
- * Holders: the socket (1-4), calls in progress (4), softirqs (5).  Ops do not
- * count: phase 3 leaves none.
+ * Holders: the socket (1-4), calls in progress and the work item of sends (4),
+ * softirqs (5).  Ops do not count: phase 3 leaves none.  The work item never tries
+ * a send in phase 3: it holds the socket's file then, and phase 1 has not come.
  *
  * Locks: lock_sock() and sk_callback_lock around the hooks; post_lock, a mutex,
  * makes posting order; binding->lock, with bottom halves off, covers the FIFO and
@@ -43,6 +45,7 @@
 #include "recv.h"
 #include "registry.h"
 #include "rq.h"
+#include "sendq.h"
 #include "sockq.h"
 
 /* Not a UDP_ENCAP_* of the kernel; getsockopt(UDP_ENCAP) shows it. */
@@ -92,27 +95,32 @@ struct odg_binding *odg_binding_get(struct sock *sk)
 	return binding;
 }
 
-/* Phase 3: nothing is appended any more, what is posted is aborted. */
-static void odg_binding_abort(struct odg_binding *binding)
+static void odg_abort_list(struct odg_binding *binding, struct list_head *list)
 {
 	unsigned int batch = 0;
 
-	spin_lock_bh(&binding->lock);
-	binding->dead = true;
-	odg_rq_socket_gone(binding);
-	while (!list_empty(&binding->fifo)) {
-		struct odg_op *op = list_first_entry(&binding->fifo,
-						     struct odg_op, node);
+	while (!list_empty(list)) {
+		struct odg_op *op = list_first_entry(list, struct odg_op, node);
 		struct odg_port *port = op->port;
 
 		odg_op_fail(op, -ECANCELED);
 		odg_port_aborted(port);
 		if (++batch % 64 == 0) {
-			/* let softirqs in; dead keeps the FIFO from growing */
+			/* let softirqs in; dead keeps the list from growing */
 			spin_unlock_bh(&binding->lock);
 			spin_lock_bh(&binding->lock);
 		}
 	}
+}
+
+/* Phase 3: nothing is appended any more, what is posted is aborted. */
+static void odg_binding_abort(struct odg_binding *binding)
+{
+	spin_lock_bh(&binding->lock);
+	binding->dead = true;
+	odg_rq_socket_gone(binding);
+	odg_abort_list(binding, &binding->fifo);
+	odg_abort_list(binding, &binding->sends);
 	spin_unlock_bh(&binding->lock);
 }
 
@@ -122,6 +130,7 @@ static void odg_binding_release(struct odg_binding *binding, struct sock *sk)
 	write_lock_bh(&sk->sk_callback_lock);
 	if (sk->sk_data_ready == odg_data_ready)
 		WRITE_ONCE(sk->sk_data_ready, binding->saved_data_ready);
+	odg_sendq_unhook(binding, sk);
 	WRITE_ONCE(sk->sk_destruct, binding->saved_destruct);
 	rcu_assign_sk_user_data(sk, NULL);
 	write_unlock_bh(&sk->sk_callback_lock);
@@ -164,6 +173,9 @@ static struct odg_binding *odg_binding_alloc(struct sock *sk)
 	mutex_init(&binding->post_lock);
 	spin_lock_init(&binding->lock);
 	INIT_LIST_HEAD(&binding->fifo);
+	INIT_LIST_HEAD(&binding->sends);
+	mutex_init(&binding->send_lock);
+	INIT_WORK(&binding->send_work, odg_sendq_work);
 	binding->drops_start = atomic_read(&sk->sk_drops);
 	binding->drops_told = binding->drops_start;
 	if (odg_registry_reserve(binding)) {
@@ -284,13 +296,15 @@ int odg_binding_detach_idle(struct odg_binding *binding, struct sock *sk)
 		ret = -ENOENT;
 		goto out;
 	}
-	if (sk->sk_data_ready != odg_data_ready) {
+	if (sk->sk_data_ready != odg_data_ready ||
+	    !odg_sendq_is_hooked(binding, sk)) {
 		ret = -EBUSY;
 		goto out;
 	}
 
 	spin_lock_bh(&binding->lock);
-	if (binding->depth || rcu_access_pointer(binding->rq))
+	if (binding->depth || binding->send_depth ||
+	    rcu_access_pointer(binding->rq))
 		ret = -EBUSY;
 	else
 		binding->dead = true;
@@ -302,6 +316,7 @@ int odg_binding_detach_idle(struct odg_binding *binding, struct sock *sk)
 		WRITE_ONCE(up->encap_type, 0);
 	write_lock_bh(&sk->sk_callback_lock);
 	WRITE_ONCE(sk->sk_data_ready, binding->saved_data_ready);
+	odg_sendq_unhook(binding, sk);
 	write_unlock_bh(&sk->sk_callback_lock);
 	/*
 	 * Whoever runs a hook of ours sees the binding until here; from here on

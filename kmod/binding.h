@@ -8,6 +8,7 @@
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
 #include <net/sock.h>
 
 struct odg_op;
@@ -30,6 +31,9 @@ struct odg_rq;
  * @depth: how many ops stand in @fifo
  * @dead: the socket is going away or was unbound: append nothing
  * @icmp_status: ICMP error no op has been told of yet, or 0
+ * @sends: sends that wait for room, oldest first
+ * @send_depth: how many
+ * @sending: the one of them that is being tried, or NULL
  * @drops_told: sk_drops as of the last completion
  * @drops_start: sk_drops when the socket was bound
  * @queued: datagrams that entered the socket's queue, or stood there when it was
@@ -42,7 +46,11 @@ struct odg_rq;
  * @icmp: ICMP errors that came
  * @bytes: payload delivered
  * @cqe: the completion that is being made
+ * @send_lock: held while @sending is tried
+ * @send_work: tries
  * @saved_data_ready: sk->sk_data_ready as we found it
+ * @saved_write_space: sk->sk_write_space as we found it, NULL before
+ *	odg_sendq_hook(); sk_callback_lock
  * @saved_destruct: sk->sk_destruct as we found it
  * @rcu: frees it
  */
@@ -59,6 +67,9 @@ struct odg_binding {
 	u32 depth;
 	bool dead;
 	int icmp_status;
+	struct list_head sends;
+	u32 send_depth;
+	struct odg_op *sending;
 	u32 drops_told;
 	u32 drops_start;
 	u64 queued;
@@ -71,7 +82,11 @@ struct odg_binding {
 	u64 bytes;
 	struct odg_cqe_wide cqe;
 
+	struct mutex send_lock;		/* see above */
+	struct work_struct send_work;
+
 	void (*saved_data_ready)(struct sock *sk);
+	void (*saved_write_space)(struct sock *sk);
 	void (*saved_destruct)(struct sock *sk);
 	struct rcu_head rcu;
 };

@@ -18,6 +18,7 @@
 #include "op.h"
 #include "port.h"
 #include "post.h"
+#include "sendq.h"
 
 /* What to look for in an op, besides that it is posted; 0 for any. */
 struct odg_match {
@@ -43,23 +44,51 @@ static void odg_cancel_op(struct odg_op *op)
 	odg_port_cancelled(port);
 }
 
-/* End the op with @end if it is posted and matches. */
-static bool odg_end_if(struct odg_op *op, const struct odg_match *match,
-		       void (*end)(struct odg_op *op))
+/*
+ * End the op with @end if it is posted and matches.  A send that is being tried
+ * right now is not: its binding is returned with a reference, to wait for it.
+ */
+static bool odg_try_end(struct odg_op *op, const struct odg_match *match,
+			void (*end)(struct odg_op *op),
+			struct odg_binding **busy)
 {
 	struct odg_binding *binding;
 	bool found = false;
 
+	*busy = NULL;
 	rcu_read_lock();
 	binding = READ_ONCE(op->binding);
 	if (binding) {
 		spin_lock_bh(&binding->lock);
 		found = op->binding == binding && odg_op_matches(op, match);
-		if (found)
+		if (found && binding->sending == op) {
+			/* who tries it has one, so this is not the first */
+			refcount_inc(&binding->ref);
+			*busy = binding;
+			found = false;
+		} else if (found) {
 			end(op);
+		}
 		spin_unlock_bh(&binding->lock);
 	}
 	rcu_read_unlock();
+	return found;
+}
+
+/* End the op with @end if it is posted and matches.  May sleep. */
+static bool odg_end_if(struct odg_op *op, const struct odg_match *match,
+		       void (*end)(struct odg_op *op))
+{
+	struct odg_binding *busy;
+	bool found;
+
+	do {
+		found = odg_try_end(op, match, end, &busy);
+		if (busy) {
+			odg_sendq_wait(busy);
+			odg_binding_put(busy);
+		}
+	} while (busy);
 	return found;
 }
 

@@ -23,6 +23,7 @@
 #include "recv.h"
 #include "region.h"
 #include "rq.h"
+#include "send.h"
 #include "stats.h"
 
 /* The ABI: a change of any of these breaks programs. */
@@ -35,13 +36,15 @@ static_assert(sizeof(struct odg_post) == 24);
 static_assert(sizeof(struct odg_cancel) == 24);
 static_assert(sizeof(struct odg_wait) == 16);
 static_assert(sizeof(struct odg_port_stats) == 64);
-static_assert(sizeof(struct odg_sock_stats) == 96);
+static_assert(sizeof(struct odg_sock_stats) == 104);
 static_assert(sizeof(struct odg_region_add) == 32);
 static_assert(sizeof(struct odg_region_del) == 8);
 static_assert(sizeof(struct odg_rq_create) == 48);
 static_assert(sizeof(struct odg_rq_kick) == 8);
 static_assert(sizeof(struct odg_notify) == 8);
 static_assert(sizeof(struct odg_rqe) == 32);
+static_assert(sizeof(struct odg_send) == 72);
+static_assert(sizeof(struct odg_send_batch) == 24);
 static_assert(sizeof(struct odg_cqe) == 64);
 static_assert(sizeof(struct odg_cqe_wide) == 128);
 static_assert(offsetof(struct odg_cqe, status) == 36);
@@ -61,6 +64,7 @@ union odg_arg {
 	struct odg_rq_create rq_create;
 	struct odg_rq_kick rq_kick;
 	struct odg_notify notify;
+	struct odg_send_batch send;
 };
 
 static int odg_ioctl_query(struct odg_port *port, union odg_arg *arg)
@@ -213,6 +217,11 @@ static int odg_ioctl_notify(struct odg_port *port, union odg_arg *arg)
 	return odg_notify_set(port, &arg->notify);
 }
 
+static int odg_ioctl_send(struct odg_port *port, union odg_arg *arg)
+{
+	return odg_send(port, &arg->send);
+}
+
 /**
  * struct odg_ioctl - one call
  * @fn: who does it
@@ -246,7 +255,7 @@ static const struct odg_ioctl odg_ioctls[] = {
 	ODG_IOCTL(ODG_WAIT, odg_ioctl_wait, wait, timeout_ns, false),
 	ODG_IOCTL(ODG_PORT_STATS, odg_ioctl_port_stats, port_stats, bad_cons,
 		  true),
-	ODG_IOCTL(ODG_SOCK_STATS, odg_ioctl_sock_stats, sock_stats, bytes,
+	ODG_IOCTL(ODG_SOCK_STATS, odg_ioctl_sock_stats, sock_stats, send_depth,
 		  true),
 	ODG_IOCTL(ODG_REGION_ADD, odg_ioctl_region_add, region_add, page_shift,
 		  true),
@@ -255,6 +264,7 @@ static const struct odg_ioctl odg_ioctls[] = {
 		  true),
 	ODG_IOCTL(ODG_RQ_KICK, odg_ioctl_rq_kick, rq_kick, fd, false),
 	ODG_IOCTL(ODG_NOTIFY, odg_ioctl_notify, notify, eventfd, false),
+	ODG_IOCTL(ODG_SEND, odg_ioctl_send, send, flags, false),
 };
 
 static long odg_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)

@@ -9,6 +9,7 @@
 
 #include <linux/errqueue.h>
 #include <linux/eventfd.h>
+#include <linux/fs.h>
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <linux/udp.h>
@@ -38,6 +39,16 @@ static inline void odg_eventfd_signal(struct eventfd_ctx *ctx)
 	eventfd_signal(ctx, 1);
 #else
 	eventfd_signal(ctx);
+#endif
+}
+
+/* 6.7: files are reused without a grace period, so take it by its place. */
+static inline struct file *odg_file_tryget(struct file **place)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+	return get_file_rcu(*place) ? *place : NULL;
+#else
+	return get_file_active(place);
 #endif
 }
 

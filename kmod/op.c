@@ -6,11 +6,11 @@
  *
  *   free      in port->free                          (port->lock)
  *   reserved  held by one post, nobody else knows it
- *   posted    in binding->fifo, op->binding set      (binding->lock)
+ *   posted    in binding->fifo or ->sends, op->binding set  (binding->lock)
  *   finished  in port->done, completion visible      (lock-free list)
  *   free      again, after the reaper unpinned it
  *
- * Exactly once: whoever takes the op out of the FIFO under binding->lock ends it,
+ * Exactly once: whoever takes the op out of its list under binding->lock ends it,
  * and nobody finds it there afterwards.  Delivery, drain, ICMP error, cancel and
  * close of the socket go through odg_op_complete() or odg_op_fail(), the close of
  * the port through odg_op_drop(), with that lock held; "posted" and
@@ -31,6 +31,7 @@
 #include "compat.h"
 #include "op.h"
 #include "port.h"
+#include "sendq.h"
 
 /**
  * odg_op_signal - signal an eventfd from any context
@@ -70,13 +71,16 @@ void odg_op_finish(struct odg_op *op, struct odg_cqe_wide *cqe)
 	odg_port_finished(port, op);
 }
 
-/* Out of the FIFO: whoever does this ends the op. */
+/* Out of its list: whoever does this ends the op. */
 static void odg_op_unlink(struct odg_op *op)
 {
 	lockdep_assert_held(&op->binding->lock);
 
 	list_del(&op->node);
-	op->binding->depth--;
+	if (op->tx)
+		op->binding->send_depth--;
+	else
+		op->binding->depth--;
 	WRITE_ONCE(op->binding, NULL);
 }
 
@@ -101,7 +105,10 @@ void odg_op_drop(struct odg_op *op)
 /* End a posted op without data: -ECANCELED, or an ICMP error. */
 void odg_op_fail(struct odg_op *op, int status)
 {
-	struct odg_cqe_wide cqe = { .cqe.status = status };
+	struct odg_cqe_wide cqe = {
+		.cqe.status = status,
+		.cqe.flags = op->tx ? ODG_CQE_SEND : 0,
+	};
 
 	odg_op_complete(op, &cqe);
 }
@@ -117,6 +124,7 @@ void odg_op_reap_locked(struct odg_port *port)
 	llist_for_each_entry_safe(op, next, list, done) {
 		atomic_long_sub(op->buf.nr, &port->pinned);
 		odg_buf_unpin(&op->buf, port->user);
+		odg_tx_free(port, op->tx);
 		if (op->eventfd) {
 			if (op->signal_late)
 				odg_eventfd_signal(op->eventfd);

@@ -11,15 +11,17 @@
 struct odg_binding;
 struct odg_cqe_wide;
 struct odg_port;
+struct odg_tx;
 
 /**
- * struct odg_op - one overlapped receive, from post to completion
- * @node: place in the binding's FIFO; binding->lock
+ * struct odg_op - one overlapped receive or send, from post to completion
+ * @node: place in the binding's FIFO, or among its sends; binding->lock
  * @binding: the binding in whose FIFO it stands, NULL while it stands in none;
  *	written under that binding's lock
  * @port: the port it completes to; never changes
  * @user_data: the program's name for it
- * @buf: its memory
+ * @buf: the memory of a receive
+ * @tx: the datagram of a send, NULL for a receive
  * @eventfd: to be signalled at completion, or NULL
  * @done: link in port->done, for the reaper
  * @next_free: link in port->free
@@ -35,6 +37,7 @@ struct odg_op {
 	struct odg_port *port;
 	u64 user_data;
 	struct odg_buf buf;
+	struct odg_tx *tx;
 	struct eventfd_ctx *eventfd;
 	union {
 		struct llist_node done;

@@ -252,6 +252,7 @@ struct odg_op *odg_port_get_op(struct odg_port *port)
 	}
 
 	odg_buf_init(&op->buf);
+	op->tx = NULL;
 	op->eventfd = NULL;
 	op->signal_late = false;
 	return op;

@@ -91,6 +91,18 @@ static int odg_answer(struct odg_posting *p, u32 state)
 	return 0;
 }
 
+/* Write a completion that is known at once to odg_recv.result or its like. */
+int odg_write_result(const struct odg_port *port, u64 result, u64 user_data,
+		     struct odg_cqe_wide *cqe)
+{
+	cqe->cqe.user_data = user_data;
+	cqe->done_ns = ktime_get_real_ns();
+	cqe->cpu = raw_smp_processor_id();
+	if (copy_to_user(u64_to_user_ptr(result), cqe, port->cqe_size))
+		return -EFAULT;
+	return 0;
+}
+
 /*
  * Give the program its answer for a receive that is done.  Where the completion
  * goes to the queue, it is the caller's to put it there afterwards.
@@ -99,12 +111,7 @@ static int odg_answer_done(struct odg_posting *p, struct odg_cqe_wide *cqe)
 {
 	if (!p->recv.result)
 		return odg_answer(p, ODG_RECV_QUEUED);
-
-	cqe->cqe.user_data = p->recv.user_data;
-	cqe->done_ns = ktime_get_real_ns();
-	cqe->cpu = raw_smp_processor_id();
-	if (copy_to_user(u64_to_user_ptr(p->recv.result), cqe,
-			 p->port->cqe_size))
+	if (odg_write_result(p->port, p->recv.result, p->recv.user_data, cqe))
 		return -EFAULT;
 	return odg_answer(p, ODG_RECV_DONE);
 }

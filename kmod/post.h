@@ -2,13 +2,18 @@
 #ifndef ODG_POST_H
 #define ODG_POST_H
 
+#include <linux/types.h>
+
 struct odg_binding;
+struct odg_cqe_wide;
 struct odg_port;
 struct odg_post;
 struct socket;
 
 struct socket *odg_udp_socket(int fd);
 struct socket *odg_attach_receiver(int fd, struct odg_binding **binding);
+int odg_write_result(const struct odg_port *port, u64 result, u64 user_data,
+		     struct odg_cqe_wide *cqe);
 int odg_post(struct odg_port *port, const struct odg_post *arg);
 
 #endif /* ODG_POST_H */

@@ -28,6 +28,7 @@ void odg_sock_get_stats(struct odg_binding *binding,
 	stats->truncated = binding->truncated;
 	stats->icmp = binding->icmp;
 	stats->bytes = binding->bytes;
+	stats->send_depth = binding->send_depth;
 	stats->dropped = (u32)(atomic_read(&binding->sk->sk_drops) -
 			       binding->drops_start - (u32)binding->filtered);
 	not_read = stats->from_queue + stats->queued;

@@ -17,7 +17,9 @@ _Static_assert(sizeof(struct odg_wait) == 16, "odg_wait");
 _Static_assert(sizeof(struct odg_cqe) == 64, "odg_cqe");
 _Static_assert(sizeof(struct odg_cqe_wide) == 128, "odg_cqe_wide");
 _Static_assert(sizeof(struct odg_port_stats) == 64, "odg_port_stats");
-_Static_assert(sizeof(struct odg_sock_stats) == 96, "odg_sock_stats");
+_Static_assert(sizeof(struct odg_sock_stats) == 104, "odg_sock_stats");
+_Static_assert(sizeof(struct odg_send) == 72, "odg_send");
+_Static_assert(sizeof(struct odg_send_batch) == 24, "odg_send_batch");
 _Static_assert(offsetof(struct odg_cqe, status) == 36, "odg_cqe.status");
 _Static_assert(offsetof(struct odg_cqe, addr) == 48, "odg_cqe.addr");
 _Static_assert(offsetof(struct odg_cqe_wide, done_ns) == 64, "done_ns");
@@ -82,6 +84,7 @@ union any_arg {
 	struct odg_port_stats port_stats;
 	struct odg_sock_stats sock_stats;
 	struct odg_notify notify;
+	struct odg_send_batch send;
 };
 
 static const struct call {
@@ -100,6 +103,7 @@ static const struct call {
 	{ "PORT_STATS", ODG_PORT_STATS, sizeof(struct odg_port_stats), 0 },
 	{ "SOCK_STATS", ODG_SOCK_STATS, sizeof(struct odg_sock_stats), 0 },
 	{ "NOTIFY", ODG_NOTIFY, sizeof(struct odg_notify), 0 },
+	{ "SEND", ODG_SEND, sizeof(struct odg_send_batch), 1 },
 };
 
 struct scene {
@@ -107,6 +111,8 @@ struct scene {
 	int fresh;		/* a port without a queue */
 	int fd;			/* the descriptor to call on */
 	union any_arg a;
+	struct tx tx;
+	union sockaddr_any to;
 };
 
 static void scene_set(struct scene *s, const struct call *c)
@@ -143,6 +149,12 @@ static void scene_set(struct scene *s, const struct call *c)
 		s->a.cancel.mode = ODG_CANCEL_ID;
 		s->a.cancel.fd = -1;
 		s->a.cancel.id = f->op[0].r.id;
+		break;
+	case ODG_SEND:
+		tx_init(&s->tx, "x", 1, &s->to.sa, addr_of(f->rx, &s->to));
+		s->a.send.fd = f->tx;
+		s->a.send.sends = (uintptr_t)&s->tx.s;
+		s->a.send.count = 1;
 		break;
 	case ODG_SOCK_STATS:
 		want(odg_bind(&f->p, f->rx, 0), 0);

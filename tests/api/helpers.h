@@ -173,6 +173,27 @@ bool is_poison(const void *mem, size_t len);
 /* No completion is there. */
 void want_none(const struct port *p);
 
+/* --- sends --------------------------------------------------------------- */
+
+#define TX_DATA	1400
+
+struct tx {
+	struct odg_send s;	/* state and id as the last call left them */
+	struct odg_seg seg;
+	struct odg_cqe_wide result;
+	uint8_t data[TX_DATA];
+};
+
+/* These bytes, to there; user_data is made unique. */
+void tx_init(struct tx *tx, const void *data, size_t len,
+	     const struct sockaddr *to, socklen_t tolen);
+/* Asks for the completion at tx->result. */
+void tx_result(struct tx *tx);
+/* As post_n(); the bytes of those that wait are scribbled on as well. */
+int send_n(const struct port *p, int sock, struct tx *tx, unsigned int n);
+/* The next completion is tx's, with this status, and so many bytes sent. */
+void reap_sent(struct port *p, const struct tx *tx, int status, size_t len);
+
 /* --- sockets ----------------------------------------------------------- */
 
 union sockaddr_any {
@@ -201,6 +222,27 @@ uint32_t meminfo(int sock, int which);
 /* Waits until this many datagrams have reached a bound socket. */
 void wait_arrived(const struct port *p, int sock, uint64_t n);
 uint64_t eventfd_count(int fd);		/* and reset it; 0 if it is not set */
+
+/* --- namespaces; for children of in_child() ------------------------------ */
+
+/* Its own, with lo and v0 (10.99.0.1, fd99::1); ends with the child. */
+void own_namespace(void);
+
+/* One more at the other end of v0, which is called v1 there; ends likewise. */
+struct far {
+	int family;
+	int near, ns;		/* descriptors of both */
+};
+
+void far_create(struct far *far, int family);
+/* shell() over there. */
+void far_shell(const struct far *far, const char *command);
+/* What is sent to the far end waits in v0 until far_release(). */
+void far_stall(void);
+/* Gives v1 its address (10.99.0.2 or fd99::2), and lets all go that waits. */
+void far_release(const struct far *far);
+/* A socket over there, bound to any address, and the address to reach it by. */
+int far_udp(const struct far *far, union sockaddr_any *to);
 
 /* --- fixture ----------------------------------------------------------- */
 

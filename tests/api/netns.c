@@ -6,20 +6,6 @@
 #include "helpers.h"
 
 #include <net/if.h>
-#include <sched.h>
-
-/* A namespace with lo and v0, which have multicast routes; ends with us. */
-static void own_namespace(void)
-{
-	if (unshare(CLONE_NEWNET))
-		skip_child("no network namespaces");
-	shell("ip link set lo up");
-	shell("ip link add v0 type veth peer name v1");
-	shell("ip addr add 10.99.0.1/24 dev v0");
-	shell("ip addr add fd99::1/64 dev v0 nodad");
-	shell("ip link set v0 up");
-	shell("ip link set v1 up");
-}
 
 static void join(int sock, int family, union sockaddr_any *group)
 {

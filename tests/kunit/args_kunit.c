@@ -9,6 +9,7 @@
 #include "cancel.h"
 #include "port.h"
 #include "post.h"
+#include "send.h"
 
 static int args_test_init(struct kunit *test)
 {
@@ -156,8 +157,23 @@ static void args_post(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, odg_post(test->priv, &c->arg), -EINVAL);
 }
 
+/* The same of a batch of sends. */
+static void args_send(struct kunit *test)
+{
+	const struct post_case *c = test->param_value;
+	const struct odg_send_batch arg = {
+		.fd = c->arg.fd,
+		.count = c->arg.count,
+		.flags = c->arg.flags,
+	};
+
+	args_create_queue(test);
+	KUNIT_EXPECT_EQ(test, odg_send(test->priv, &arg), -EINVAL);
+}
+
 static void args_calls_need_a_queue(struct kunit *test)
 {
+	const struct odg_send_batch send = { .fd = 0, .count = 1 };
 	const struct odg_post post = { .fd = 0, .count = 1 };
 	const struct odg_wait wait = { .min = 0 };
 	const struct odg_cancel cancel = {
@@ -167,6 +183,7 @@ static void args_calls_need_a_queue(struct kunit *test)
 	};
 
 	KUNIT_EXPECT_EQ(test, odg_post(test->priv, &post), -ENXIO);
+	KUNIT_EXPECT_EQ(test, odg_send(test->priv, &send), -ENXIO);
 	KUNIT_EXPECT_EQ(test, odg_cancel(test->priv, &cancel), -ENXIO);
 	KUNIT_EXPECT_EQ(test, odg_port_wait(test->priv, &wait), -ENXIO);
 }
@@ -188,6 +205,7 @@ static struct kunit_case args_cases[] = {
 	KUNIT_CASE(args_second_queue_is_refused),
 	KUNIT_CASE_PARAM(args_cancel, cancel_gen_params),
 	KUNIT_CASE_PARAM(args_post, post_gen_params),
+	KUNIT_CASE_PARAM(args_send, post_gen_params),
 	KUNIT_CASE(args_calls_need_a_queue),
 	KUNIT_CASE(args_wait),
 	{}

@@ -84,6 +84,22 @@ static const struct layout layouts[] = {
 	FIELD(odg_rqe, region, 20, 4),
 	FIELD(odg_rqe, flags, 24, 4),
 	FIELD(odg_rqe, __reserved, 28, 4),
+	FIELD(odg_send, user_data, 0, 8),
+	FIELD(odg_send, segs, 8, 8),
+	FIELD(odg_send, nr_segs, 16, 4),
+	FIELD(odg_send, flags, 20, 4),
+	FIELD(odg_send, eventfd, 24, 4),
+	FIELD(odg_send, state, 28, 4),
+	FIELD(odg_send, id, 32, 8),
+	FIELD(odg_send, result, 40, 8),
+	FIELD(odg_send, name, 48, 8),
+	FIELD(odg_send, control, 56, 8),
+	FIELD(odg_send, namelen, 64, 4),
+	FIELD(odg_send, controllen, 68, 4),
+	FIELD(odg_send_batch, fd, 4, 4),
+	FIELD(odg_send_batch, sends, 8, 8),
+	FIELD(odg_send_batch, count, 16, 4),
+	FIELD(odg_send_batch, flags, 20, 4),
 	FIELD(odg_cqe, user_data, 0, 8),
 	FIELD(odg_cqe, rx_ns, 8, 8),
 	FIELD(odg_cqe, hw_ns, 16, 8),
@@ -110,6 +126,7 @@ static const struct layout layouts[] = {
 	FIELD(odg_sock_stats, fd, 4, 4),
 	FIELD(odg_sock_stats, arrived, 16, 8),
 	FIELD(odg_sock_stats, bytes, 88, 8),
+	FIELD(odg_sock_stats, send_depth, 96, 8),
 };
 
 static void layout_name(const struct layout *l, char *name)
@@ -142,6 +159,7 @@ static void uapi_call_numbers_stay(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ODG_REGION_DEL, 0xda0a);
 	KUNIT_EXPECT_EQ(test, ODG_RQ_CREATE, 0xda0b);
 	KUNIT_EXPECT_EQ(test, ODG_RQ_KICK, 0xda0c);
+	KUNIT_EXPECT_EQ(test, ODG_SEND, 0xda0e);
 }
 
 static struct kunit_case uapi_cases[] = {

@@ -66,6 +66,9 @@ static void the_call_decides(void **state)
 	says(ODG_CALL_STATS, -ENOENT, "not attached");
 	says(ODG_CALL_BIND, -ENOENT, "not attached");
 	says(ODG_CALL_POST, -EINVAL, "no local port");
+	says(ODG_CALL_SEND, -EINVAL, "port 0");
+	says(ODG_CALL_SEND, -EACCES, "SO_BROADCAST");
+	says(ODG_CALL_SEND, -EMSGSIZE, "65507");
 	says(ODG_CALL_COMPLETION, -EMSGSIZE, "longer than the buffers");
 	says(ODG_CALL_COMPLETION, -EFAULT, "unmapped");
 	says(ODG_CALL_POST, -EFAULT, "writable memory");

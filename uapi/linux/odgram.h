@@ -5,7 +5,7 @@
  * A program opens /dev/odgram, creates one completion queue on that open file
  * (the two together are a "port"), posts receive buffers to ordinary UDP
  * sockets, and reads one completion per posted receive from memory it shares
- * with the kernel.  A datagram that finds a posted receive is copied into it in
+ * with the kernel.  Sends that the socket has no room for wait in the same way.  A datagram that finds a posted receive is copied into it in
  * the softirq that received it; one that finds none waits in the socket's own
  * queue and is taken by the next post.
  *
@@ -26,6 +26,22 @@
  * - ICMP errors that answer what the socket sent end one op each, or wait for the
  *   next post.  Plain calls on a socket bound to odgram are not told of them,
  *   unless it has IP_RECVERR or IPV6_RECVERR set.
+ *
+ * The contract of a send
+ * ----------------------
+ * - It is tried at once, without blocking.  If the socket has no room, or an
+ *   earlier send of it still waits, it pends: its bytes, name and control data are
+ *   copied, so all memory belongs to the caller again when the call returns.  The
+ *   copy counts against RLIMIT_MEMLOCK.
+ * - Sends that pend go out in posting order, whichever port posted them, with the
+ *   credentials of their posters.  A plain send(2) may overtake them.
+ * - An error found while it is tried at once is the call's: that send was not
+ *   started and has no completion.  One found later is the completion's status.
+ *   What a datagram met on the network is never a send's error: an ICMP error that
+ *   waits on the socket is put aside for the next receive.
+ * - Completion means that the socket has taken the datagram.
+ * - Cancelling, and the close of the socket or the port, are as for receives.  A
+ *   send that was cancelled has not been and will not be sent.
  *
  * Calls
  * -----
@@ -48,16 +64,18 @@
  *   ODG_RQ_CREATE     struct odg_rq_create   0
  *   ODG_RQ_KICK       struct odg_rq_kick     0
  *   ODG_NOTIFY        struct odg_notify      0
+ *   ODG_SEND          struct odg_send_batch  number of sends accepted, >= 1
  *
  * poll(2) on the port reports POLLIN while an unread completion exists.
  *
  * Errors, the same for every call
  * -------------------------------
  *   EAGAIN      the completion queue has no room left for another op; or
- *               ODG_RECV_NOWAIT and nothing is queued
+ *               ODG_RECV_NOWAIT and nothing is queued; or ODG_SEND_NOWAIT and
+ *               the socket has no room
  *   EBADF       the socket's descriptor is closed, or the socket is going away
  *   EBUSY       the socket belongs to another encapsulation (or, ODG_UNBIND,
- *               has receives posted)
+ *               has receives or sends that wait)
  *   E2BIG       the structure is larger than known and its tail is not zero
  *   EEXIST      the port has a completion queue already; or the socket has a
  *               request queue already
@@ -77,6 +95,10 @@
  *   EOPNOTSUPP  the socket is not an IPv4 or IPv6 UDP socket
  *   ESHUTDOWN   the socket is shut down for reading
  *   ETIME       the timeout of a wait has passed
+ *
+ * ODG_SEND reports what sendmsg(2) does, besides: EDESTADDRREQ, EMSGSIZE, EACCES
+ * (broadcast), EAFNOSUPPORT, ENETUNREACH, EPIPE (shut down for writing), EINVAL
+ * (among others: port 0), ...
  */
 #ifndef _UAPI_LINUX_ODGRAM_H
 #define _UAPI_LINUX_ODGRAM_H
@@ -102,10 +124,12 @@
 #define ODG_RQ_CREATE		_IO(ODG_IOC_TYPE, 0x0B)
 #define ODG_RQ_KICK		_IO(ODG_IOC_TYPE, 0x0C)
 #define ODG_NOTIFY		_IO(ODG_IOC_TYPE, 0x0D)
+#define ODG_SEND		_IO(ODG_IOC_TYPE, 0x0E)
 
 /* Limits.  ODG_QUERY reports them, too: ask rather than compile them in. */
 #define ODG_MAX_SEGS		1024	/* segments of one op */
-#define ODG_MAX_POSTS		1024	/* ops of one ODG_POST */
+#define ODG_MAX_POSTS		1024	/* ops of one ODG_POST or ODG_SEND */
+#define ODG_MAX_CONTROL		4096	/* bytes of control data of one send */
 #define ODG_MAX_CQ_ENTRIES	(1U << 18)
 #define ODG_MAX_RQ_ENTRIES	(1U << 17)
 #define ODG_MAX_REGIONS		256	/* of one port */
@@ -120,7 +144,7 @@
  * @abi_version: out: ODG_ABI_VERSION of the module
  * @features: out: bits for later additions to this version, 0 today
  * @max_segs: out: most segments of one op
- * @max_posts: out: most ops of one ODG_POST
+ * @max_posts: out: most ops of one ODG_POST or ODG_SEND
  * @max_cq_entries: out: most entries of a completion queue
  * @cq_off_prod: out: offset of the producer index in the mapping, bytes
  * @cq_off_cons: out: offset of the consumer index in the mapping, bytes
@@ -177,7 +201,7 @@ struct odg_cq_create {
  *
  * Attaching is also done by the first post, with no flags; doing it again changes
  * only the flags, whatever is posted.  Detaching is refused with EBUSY while
- * receives are posted; datagrams in the socket's queue stay there.
+ * receives or sends wait; datagrams in the socket's queue stay there.
  *
  * An ICMP error that a flag turns off ends no receive and is not kept for the next
  * one; one that was kept already is forgotten.  odg_sock_stats.icmp still counts
@@ -254,13 +278,77 @@ struct odg_post {
 	__u32 flags;
 };
 
+/* odg_send.flags */
+#define ODG_SEND_NOWAIT		(1U << 0)	/* fail with EAGAIN rather than pend */
+#define ODG_SEND_DONTROUTE	(1U << 1)	/* MSG_DONTROUTE */
+#define ODG_SEND_QUIET		(1U << 2)	/* do not trigger the armed notification */
+
+/* odg_send.state: the numbers of odg_recv.state */
+#define ODG_SEND_PENDING	ODG_RECV_PENDING
+#define ODG_SEND_QUEUED		ODG_RECV_QUEUED
+#define ODG_SEND_DONE		ODG_RECV_DONE
+
+/**
+ * struct odg_send - one datagram to send
+ * @user_data: returned unchanged in the completion
+ * @segs: user address of struct odg_seg[@nr_segs], the datagram's bytes
+ * @nr_segs: 1 .. max_segs; the lengths together at most 65535, 0 for an empty
+ *	datagram
+ * @flags: ODG_SEND_*
+ * @eventfd: signalled once, after the completion is visible (with _DONE, before
+ *	the call returns); -1 for none
+ * @state: out: ODG_SEND_PENDING, _QUEUED or _DONE
+ * @id: out: names the op in ODG_CANCEL until it has completed; 0 if _DONE
+ * @result: user address of a completion (of the port's cqe_size), or 0.  If the
+ *	socket takes the datagram at once, its completion is written here and not to
+ *	the queue.
+ * @name: user address of the destination, as in sendto(2); 0 for the peer of a
+ *	connected socket
+ * @control: user address of control messages, as in sendmsg(2), or 0
+ * @namelen: bytes at @name, 0 if there is none
+ * @controllen: bytes at @control, at most ODG_MAX_CONTROL
+ */
+struct odg_send {
+	__aligned_u64 user_data;
+	__aligned_u64 segs;
+	__u32 nr_segs;
+	__u32 flags;
+	__s32 eventfd;
+	__u32 state;
+	__aligned_u64 id;
+	__aligned_u64 result;
+	__aligned_u64 name;
+	__aligned_u64 control;
+	__u32 namelen;
+	__u32 controllen;
+};
+
+/**
+ * struct odg_send_batch - send datagrams from one socket, in array order
+ * @size: sizeof(struct odg_send_batch)
+ * @fd: the socket; one without a local port gets one
+ * @sends: user address of struct odg_send[@count]
+ * @count: 1 .. max_posts
+ * @flags: 0
+ *
+ * Returns how many were accepted, from the front.  If the first is refused,
+ * its error is returned; send the rest again to learn why a later one was.
+ */
+struct odg_send_batch {
+	__u32 size;
+	__s32 fd;
+	__aligned_u64 sends;
+	__u32 count;
+	__u32 flags;
+};
+
 /* odg_cancel.mode */
 #define ODG_CANCEL_ID		1	/* the op named by @id */
 #define ODG_CANCEL_SOCKET	2	/* this port's ops on socket @fd, by @tid */
 #define ODG_CANCEL_THREAD	3	/* this port's ops posted by thread @tid */
 
 /**
- * struct odg_cancel - cancel outstanding receives of this port
+ * struct odg_cancel - cancel outstanding receives and sends of this port
  * @size: sizeof(struct odg_cancel)
  * @mode: ODG_CANCEL_ID, _SOCKET or _THREAD
  * @fd: the socket for _SOCKET, else -1
@@ -303,10 +391,11 @@ struct odg_wait {
 #define ODG_CQE_ICMP		(1U << 2)	/* status is an ICMP error */
 #define ODG_CQE_RX_STACK	(1U << 3)	/* rx_ns was taken by the stack at arrival */
 #define ODG_CQE_QUIET		(1U << 4)	/* did not trigger the armed notification */
+#define ODG_CQE_SEND		(1U << 5)	/* of a send: len and full_len are its bytes */
 
 /**
  * struct odg_cqe - one completion: a cache line
- * @user_data: odg_recv.user_data
+ * @user_data: odg_recv.user_data or odg_send.user_data
  * @rx_ns: receive time, CLOCK_REALTIME.  With ODG_CQE_RX_STACK it was taken
  *	when the driver handed the datagram over (SO_TIMESTAMPNS on the socket
  *	asks for that), else when it reached the socket.  0 without a datagram.
@@ -322,6 +411,7 @@ struct odg_wait {
  *	-ECONNREFUSED, -ENETUNREACH, -EHOSTUNREACH, ...: an earlier send drew
  *	that ICMP error; -ENETRESET: its time to live ran out.  No data.
  *	-EFAULT, -EINVAL: the ring entry was wrong.  No data.
+ *	With ODG_CQE_SEND: why the datagram was not sent.
  * @flags: ODG_CQE_*
  * @len: bytes in the buffers
  * @full_len: bytes of the datagram
@@ -415,7 +505,7 @@ struct odg_cqe_wide {
  * 0 back is signalled as well.
  *
  * loud is the index behind the last completion that notifies.  One of a receive
- * posted with ODG_RECV_QUIET or ODG_RQE_QUIET does not: it moves prod alone, signals
+ * posted with ODG_RECV_QUIET, _SEND_QUIET or _RQE_QUIET does not: it moves prod alone, signals
  * nothing, and arming looks through it.  ODG_WAIT and poll(2) know no difference.
  */
 
@@ -563,7 +653,8 @@ struct odg_rqe {
  * @entries: out: size of the completion queue
  * @outstanding: out: ops posted and not completed
  * @unread: out: completions the program has not released
- * @pinned_pages: out: pages of posted buffers pinned and charged now
+ * @pinned_pages: out: pages of posted buffers pinned, or copied for sends that
+ *	pend, and charged now
  * @posted: out: ops accepted
  * @completed: out: ops completed, cancelled ones included
  * @cancelled: out: ops completed by ODG_CANCEL
@@ -602,6 +693,7 @@ struct odg_port_stats {
  * @truncated: out: of those delivered, longer than their buffers
  * @icmp: out: ICMP errors that named this socket
  * @bytes: out: payload bytes delivered
+ * @send_depth: out: sends pending now, of all ports
  *
  * delivered = direct + from_queue.  The sum is exact when nothing is in flight.
  */
@@ -620,6 +712,7 @@ struct odg_sock_stats {
 	__aligned_u64 truncated;
 	__aligned_u64 icmp;
 	__aligned_u64 bytes;
+	__aligned_u64 send_depth;
 };
 
 #endif /* _UAPI_LINUX_ODGRAM_H */

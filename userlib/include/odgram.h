@@ -75,7 +75,7 @@ const struct odg_query *odg_port_limits(const struct odg_port *port);
  */
 int odg_bind(struct odg_port *port, int sockfd, uint32_t flags);
 
-/* odg_unbind - detach it; -EBUSY while receives are posted, -ENOENT if not bound */
+/* odg_unbind - detach it; -EBUSY while ops wait, -ENOENT if not bound */
 int odg_unbind(struct odg_port *port, int sockfd);
 
 /**
@@ -104,6 +104,24 @@ int odg_post(struct odg_port *port, int sockfd, struct odg_recv *recvs,
 int odg_post_buf(struct odg_port *port, int sockfd, void *buf, uint32_t len,
 		 uint64_t user_data);
 
+/**
+ * odg_send - send datagrams from one socket, without blocking
+ * @sends: what to send, in order; state and id are filled in for those accepted
+ * @count: 1 .. max_posts
+ *
+ * A datagram the socket has no room for waits and goes out later, in order.  Its
+ * bytes are copied: @sends and all it points to, results excepted, belong to the
+ * caller again at return.
+ *
+ * Returns the number accepted, from the front, at least 1; or, with nothing sent,
+ * -EAGAIN (the queue has no room; or ODG_SEND_NOWAIT and the socket has none),
+ * -EBADF, -ENOTSOCK, -EOPNOTSUPP, -EBUSY, -EFAULT, -ENOMEM (over RLIMIT_MEMLOCK),
+ * -EINVAL, or what sendmsg(2) says, as -EDESTADDRREQ, -EMSGSIZE, -EACCES,
+ * -ENETUNREACH, -EPIPE.  Port 0 is -EINVAL, as for sendmsg(2).
+ */
+int odg_send(struct odg_port *port, int sockfd, struct odg_send *sends,
+	     uint32_t count);
+
 /*
  * odg_cancel_id            - cancel the op that odg_recv.id named
  * odg_cancel_socket        - cancel this port's ops on a socket
@@ -111,8 +129,9 @@ int odg_post_buf(struct odg_port *port, int sockfd, void *buf, uint32_t len,
  *                            gettid(2)
  * odg_cancel_socket_thread - cancel those that are both
  *
- * Each op cancelled still completes, with -ECANCELED and no data.  Returns how
- * many were cancelled, at least 1, or -ENOENT: they have completed already.
+ * Receives and sends alike.  Each op cancelled still completes, with -ECANCELED
+ * and no data.  Returns how many were cancelled, at least 1, or -ENOENT: they have
+ * completed already.
  */
 int odg_cancel_id(struct odg_port *port, uint64_t id);
 int odg_cancel_socket(struct odg_port *port, int sockfd);
@@ -148,6 +167,7 @@ enum odg_call {
 	ODG_CALL_OPEN,
 	ODG_CALL_BIND,		/* odg_bind and odg_unbind */
 	ODG_CALL_POST,
+	ODG_CALL_SEND,
 	ODG_CALL_CANCEL,
 	ODG_CALL_WAIT,
 	ODG_CALL_STATS,

@@ -54,13 +54,31 @@ static const struct {
 	  "1024) and lengths (2^31 - 1 bytes together)" },
 	{ ODG_CALL_POST, EFAULT,
 	  "a buffer or an argument is not in writable memory" },
+	{ ODG_CALL_SEND, EAGAIN,
+	  "the completion queue has no room for another send, or the socket has none "
+	  "for a send that must not wait: release completions, or open the port with "
+	  "more entries" },
+	{ ODG_CALL_SEND, EINVAL,
+	  "the send is malformed, or its destination has port 0: check flags, name, "
+	  "control messages and segments (1 to 1024)" },
+	{ ODG_CALL_SEND, EFAULT,
+	  "an argument or a buffer is not in memory, or an answer not in writable "
+	  "memory" },
+	{ ODG_CALL_SEND, EDESTADDRREQ,
+	  "the send names no destination and the socket is not connected" },
+	{ ODG_CALL_SEND, EMSGSIZE,
+	  "the datagram is longer than UDP can send (65507 bytes, or 65527 with "
+	  "IPv6): nothing was sent" },
+	{ ODG_CALL_SEND, EACCES,
+	  "the destination is a broadcast address: set SO_BROADCAST on the socket" },
+	{ ODG_CALL_SEND, EPIPE, "the socket is shut down for writing" },
 	{ ODG_CALL_BIND, EBUSY,
-	  "another encapsulation owns the socket, or receives are still posted to a "
-	  "socket to be detached: cancel them first" },
+	  "another encapsulation owns the socket, or receives or sends still wait on "
+	  "a socket to be detached: cancel them first" },
 	{ ODG_CALL_BIND, ENOENT,
 	  "odgram is not attached to the socket: nothing to detach" },
 	{ ODG_CALL_CANCEL, ENOENT,
-	  "nothing to cancel: the receive has completed, see its completion" },
+	  "nothing to cancel: the operation has completed, see its completion" },
 	{ ODG_CALL_WAIT, EINTR,
 	  "a signal ended the wait before anything completed: wait again" },
 	{ ODG_CALL_WAIT, ETIME,
@@ -71,7 +89,7 @@ static const struct {
 	  "the datagram was longer than the buffers: the first part is there, the "
 	  "rest is lost; post longer buffers" },
 	{ ODG_CALL_COMPLETION, ECANCELED,
-	  "the receive was cancelled, or its socket was closed: no data" },
+	  "the operation was cancelled, or its socket was closed: no data" },
 	{ ODG_CALL_COMPLETION, ECONNREFUSED,
 	  "an earlier send met a port nobody listens on (ICMP port unreachable): "
 	  "post again" },

@@ -200,6 +200,19 @@ int odg_post_buf(struct odg_port *port, int sockfd, void *buf, uint32_t len,
 	return ret < 0 ? ret : 0;
 }
 
+int odg_send(struct odg_port *port, int sockfd, struct odg_send *sends,
+	     uint32_t count)
+{
+	struct odg_send_batch arg = {
+		.size = sizeof(arg),
+		.fd = sockfd,
+		.sends = (uintptr_t)sends,
+		.count = count,
+	};
+
+	return odgn_port_call(port, ODG_SEND, &arg);
+}
+
 static int cancel(struct odg_port *port, uint32_t mode, int fd, int tid,
 		  uint64_t id)
 {
