@@ -45,8 +45,8 @@ struct receiver {
 
 /* Each ends with an entry without a name.  The first is the floor. */
 extern const struct receiver floor_receivers[], ring_receivers[],
-	post_receivers[], winsock_receivers[], socket_receivers[],
-	uring_receivers[];
+	rio_receivers[], post_receivers[], winsock_receivers[],
+	socket_receivers[], uring_receivers[];
 
 /* util.c */
 __attribute__((noreturn, format(printf, 1, 2))) void die(const char *fmt, ...);

@@ -53,8 +53,8 @@ static unsigned int payload, reps;
 static bool gso;
 
 static const struct receiver *const lists[] = {
-	floor_receivers, ring_receivers, post_receivers, winsock_receivers,
-	socket_receivers, uring_receivers,
+	floor_receivers, ring_receivers, rio_receivers, post_receivers,
+	winsock_receivers, socket_receivers, uring_receivers,
 };
 
 const struct receiver *burst_receiver(const char *name)
