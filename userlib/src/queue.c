@@ -419,9 +419,9 @@ void odgw_queue_drop_notes(struct odgw_queue *q)
 }
 
 /*
- * odgw_queue_shut_down - end what is in flight as cancelled, without notes; lock held.  The
- * port is closed before that shows, so the kernel does not touch the buffers any
- * more; but for an op that another thread is starting in this moment.
+ * odgw_queue_shut_down - end what is in flight as cancelled, without notes; lock
+ * held.  The port is closed before that shows, so the kernel does not touch the
+ * buffers any more; but for an op that another thread is starting in this moment.
  */
 void odgw_queue_shut_down(struct odgw_queue *q)
 {
@@ -449,9 +449,16 @@ void odgw_queue_shut_down(struct odgw_queue *q)
 		odgw_chan_put(chan);
 }
 
+/*
+ * Ops are cancelled first, not only dropped with the port: a datagram is then either
+ * in one of them, and its OVERLAPPED says so, or goes to another op.
+ */
 void odgw_queue_fini(struct odgw_queue *q)
 {
+	static const struct odgw_match any = { .fd = -1 };
+
 	odgw_queues_remove(q);
+	odgw_queue_cancel(q, &any);
 	pthread_mutex_lock(&q->lock);
 	odgw_queue_shut_down(q);
 	odgw_queue_drop_notes(q);

@@ -1,0 +1,564 @@
+// SPDX-License-Identifier: MIT
+/*
+ * All completion models of the Winsock face at once: threads post receives told by
+ * event, routine, completion port or not at all, cancel, close sockets, and end in
+ * every way a thread can, with receives pending.
+ *
+ * Each receive has exactly one indication of each sort it asked for; each datagram
+ * is in exactly one receive.  Datagrams have numbers; few are on the way at a time,
+ * so none may be dropped.  ODG_RECEIVES sets how many receives are made.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+#include <winsock2.h>
+#include <ws2tcpip.h>
+
+enum { WORKERS = 8, SOCKETS = 4, DEPTH = 16, WINDOW = 128 };
+
+/* The last two sockets are bound to the port. */
+enum { FIRST_BOUND = 2, KEY = 77 };
+
+enum model { EVENT, ROUTINE, SILENT, PACKET, PACKET_AND_EVENT };
+
+struct op {
+	WSAOVERLAPPED ov;		/* first */
+	WSABUF buf;
+	uint32_t data[4];
+	enum model model;
+	int sock;
+	bool pending;			/* its owner has not seen it end */
+	bool watched;			/* its event is taken by its owner */
+	atomic_uint calls, packets;
+	HANDLE event;			/* auto-reset */
+	DWORD flags;
+	struct op *next;		/* of orphans */
+};
+
+struct worker {
+	pthread_t thread;
+	unsigned int seed;
+	bool running;
+	bool ended;			/* by itself, with receives pending */
+	struct op *op[DEPTH];
+};
+
+static struct {
+	SOCKET s;
+	struct sockaddr_in at;
+	atomic_uint sent, got;
+	atomic_uchar *seen;
+} target[SOCKETS];
+
+static HANDLE port;
+static unsigned int total;
+static atomic_uint posted, errors, cancelled, ends, private_closes;
+static atomic_bool stop;
+
+/* In any thread: counted, the first are said, and the test fails at the end. */
+#define want(cond) \
+	do { \
+		if (!(cond) && atomic_fetch_add(&errors, 1) < 20) \
+			fprintf(stderr, "# %d: not true: %s\n", __LINE__, #cond); \
+	} while (0)
+
+static unsigned int slow(void)
+{
+	const char *s = getenv("ODG_SLOW");
+
+	return s && atoi(s) > 0 ? (unsigned int)atoi(s) : 1;
+}
+
+static DWORD limit(void)
+{
+	return 5000 * slow();
+}
+
+static uint32_t check_of(uint32_t sock, uint32_t nr)
+{
+	return (sock * 31 + nr) * 2654435761u;
+}
+
+/* A datagram came with a receive on target[sock]. */
+static void received(int sock, const uint32_t *data, DWORD bytes)
+{
+	want(bytes == 12);
+	want(data[0] == (uint32_t)sock && data[2] == check_of(data[0], data[1]));
+	want(data[1] < atomic_load(&target[sock].sent));
+	want(!atomic_exchange(&target[sock].seen[data[1]], 1));
+	atomic_fetch_add(&target[sock].got, 1);
+}
+
+/* The op has ended, and all that it asked for has come. */
+static void ended(struct op *op)
+{
+	uint32_t status = (uint32_t)op->ov.Internal;
+
+	want(status != STATUS_PENDING);
+	op->pending = false;
+	if (status == 0xC0000120U) {
+		want(!op->ov.InternalHigh);
+		atomic_fetch_add(&cancelled, 1);
+		return;
+	}
+	want(!status);
+	received(op->sock, op->data, (DWORD)op->ov.InternalHigh);
+}
+
+static void CALLBACK routine(DWORD error, DWORD bytes, LPWSAOVERLAPPED ov,
+			     DWORD flags)
+{
+	struct op *op = (struct op *)ov;
+
+	want(op->model == ROUTINE && op->pending);
+	want(!flags);
+	want(error == 0 || error == WSA_OPERATION_ABORTED);
+	want(bytes == ov->InternalHigh);
+	want(!atomic_fetch_add(&op->calls, 1));
+}
+
+static struct op *op_new(void)
+{
+	struct op *op = calloc(1, sizeof(*op));
+
+	if (!op)
+		abort();
+	op->event = CreateEventA(NULL, FALSE, FALSE, NULL);
+	want(op->event != NULL);
+	op->buf.buf = (char *)op->data;
+	op->buf.len = 12;
+	return op;
+}
+
+static bool has_event(const struct op *op)
+{
+	return op->model == EVENT || op->model == PACKET_AND_EVENT;
+}
+
+/* On success the op is pending until ended(). */
+static bool post(SOCKET s, int sock, struct op *op, enum model model)
+{
+	int rc;
+
+	op->model = model;
+	op->sock = sock;
+	op->watched = false;
+	op->flags = 0;
+	atomic_store(&op->calls, 0);
+	atomic_store(&op->packets, 0);
+	memset(op->data, 0xa5, sizeof(op->data));
+	op->ov.hEvent = has_event(op) ? op->event : NULL;
+	op->pending = true;
+	rc = WSARecvFrom(s, &op->buf, 1, NULL, &op->flags, NULL, NULL, &op->ov,
+			 model == ROUTINE ? routine : NULL);
+	if (rc && WSAGetLastError() != WSA_IO_PENDING) {
+		op->pending = false;
+		return false;
+	}
+	return true;
+}
+
+static void take_packets(DWORD ms, BOOL alertable)
+{
+	OVERLAPPED_ENTRY e[8];
+	ULONG i, n;
+
+	if (!GetQueuedCompletionStatusEx(port, e, 8, &n, ms, alertable))
+		return;
+	for (i = 0; i < n; i++) {
+		struct op *op = (struct op *)e[i].lpOverlapped;
+
+		want(e[i].lpCompletionKey == KEY);
+		want(op->model >= PACKET);
+		want((uint32_t)e[i].Internal == (uint32_t)op->ov.Internal);
+		want(!atomic_fetch_add(&op->packets, 1));
+	}
+}
+
+/* Whether all came that the op asked for; then it is free. */
+static bool collect(struct op *op)
+{
+	if (has_event(op) && !op->watched)
+		op->watched = WaitForSingleObject(op->event, 0) == WAIT_OBJECT_0;
+	if (has_event(op) && !op->watched)
+		return false;
+	if (op->model == ROUTINE && !atomic_load(&op->calls))
+		return false;
+	if (op->model >= PACKET && !atomic_load(&op->packets))
+		return false;
+	if (op->model == SILENT && !HasOverlappedIoCompleted(&op->ov))
+		return false;
+	/* Not a second time. */
+	want(!has_event(op) || WaitForSingleObject(op->event, 0) == WAIT_TIMEOUT);
+	ended(op);
+	return true;
+}
+
+static enum model any_model(unsigned int *seed, int sock)
+{
+	return sock < FIRST_BOUND ? (enum model)(rand_r(seed) % PACKET) :
+				    (enum model)(PACKET + rand_r(seed) % 2);
+}
+
+static void fill(struct worker *w)
+{
+	int i;
+
+	for (i = 0; i < DEPTH && atomic_load(&posted) < total; i++) {
+		int sock = rand_r(&w->seed) % SOCKETS;
+
+		if (w->op[i]->pending)
+			continue;
+		atomic_fetch_add(&posted, 1);
+		want(post(target[sock].s, sock, w->op[i],
+			  any_model(&w->seed, sock)));
+	}
+}
+
+static void cancel_some(struct worker *w)
+{
+	SOCKET s = target[rand_r(&w->seed) % SOCKETS].s;
+
+	switch (rand_r(&w->seed) % 4) {
+	case 0:
+		want(CancelIo((HANDLE)s));
+		break;
+	case 1:
+		CancelIoEx((HANDLE)s, NULL);
+		break;
+	default:
+		CancelIoEx((HANDLE)s, &w->op[rand_r(&w->seed) % DEPTH]->ov);
+	}
+}
+
+/* A socket of its own, closed with receives pending and datagrams on the way. */
+static void close_one(struct worker *w)
+{
+	SOCKET s = WSASocketW(AF_INET, SOCK_DGRAM, 0, NULL, 0, WSA_FLAG_OVERLAPPED);
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	bool bound = rand_r(&w->seed) % 2;
+	socklen_t len = sizeof(at);
+	struct op *op[4];
+	int i, left = 4;
+
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	want(!bind(s, (struct sockaddr *)&at, sizeof(at)));
+	want(!getsockname(s, (struct sockaddr *)&at, &len));
+	want(!bound || CreateIoCompletionPort((HANDLE)s, port, KEY, 0) == port);
+	for (i = 0; i < 4; i++) {
+		op[i] = op_new();
+		want(post(s, -1, op[i], any_model(&w->seed, bound ? FIRST_BOUND : 0)));
+	}
+	for (i = 0; i < 2; i++)
+		want(sendto(s, "123456789012", 12, 0, (struct sockaddr *)&at, len) == 12);
+	want(!closesocket(s));
+	while (left) {
+		SleepEx(0, TRUE);
+		take_packets(0, FALSE);
+		for (i = 0; i < 4; i++) {
+			if (!op[i] || (op[i]->model == ROUTINE && !op[i]->calls) ||
+			    (op[i]->model >= PACKET && !op[i]->packets))
+				continue;
+			if (has_event(op[i]))
+				want(!WaitForSingleObject(op[i]->event, limit()));
+			while (!HasOverlappedIoCompleted(&op[i]->ov))
+				;
+			want(!op[i]->ov.Internal || !op[i]->ov.InternalHigh);
+			CloseHandle(op[i]->event);
+			free(op[i]);
+			op[i] = NULL;
+			left--;
+		}
+	}
+	atomic_fetch_add(&private_closes, 1);
+}
+
+/* Return, pthread_exit() or be cancelled in a wait. */
+static void *end_somehow(struct worker *w)
+{
+	w->ended = true;
+	atomic_fetch_add(&ends, 1);
+	switch (rand_r(&w->seed) % 3) {
+	case 0:
+		pthread_exit(NULL);
+	case 1:
+		pthread_cancel(pthread_self());
+		/* Either is where it ends. */
+		if (rand_r(&w->seed) % 2)
+			take_packets(INFINITE, FALSE);
+		WaitForSingleObject(w->op[0]->event, INFINITE);
+		want(!"cancelled in a wait");
+		break;
+	default:
+		break;
+	}
+	return NULL;
+}
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	bool done = false;
+	int i;
+
+	while (!done) {
+		fill(w);
+		if (!(rand_r(&w->seed) % 16))
+			cancel_some(w);
+		if (!(rand_r(&w->seed) % 128))
+			close_one(w);
+		if (!(rand_r(&w->seed) % 256) && !atomic_load(&stop))
+			return end_somehow(w);
+		switch (rand_r(&w->seed) % 3) {
+		case 0:
+			SleepEx(1, TRUE);
+			break;
+		case 1:
+			take_packets(1, TRUE);
+			break;
+		default:
+			if (!WSAWaitForMultipleEvents(1, &w->op[0]->event, FALSE,
+						      0, TRUE))
+				w->op[0]->watched = true;
+		}
+		done = atomic_load(&stop);
+		for (i = 0; i < DEPTH; i++)
+			if (w->op[i]->pending && !collect(w->op[i]))
+				done = false;
+	}
+	return NULL;
+}
+
+/* Numbered datagrams, few at a time. */
+static void *send_all(void *arg)
+{
+	uint32_t data[3];
+	SOCKET s = WSASocketW(AF_INET, SOCK_DGRAM, 0, NULL, 0, 0);
+	unsigned int i, nr;
+
+	(void)arg;
+	while (!atomic_load(&stop)) {
+		for (i = 0; i < SOCKETS; i++) {
+			nr = atomic_load(&target[i].sent);
+			if (nr - atomic_load(&target[i].got) >= WINDOW || nr >= total)
+				continue;
+			data[0] = i;
+			data[1] = nr;
+			data[2] = check_of(i, nr);
+			atomic_store(&target[i].sent, nr + 1);
+			want(sendto(s, (char *)data, 12, 0,
+				    (struct sockaddr *)&target[i].at,
+				    sizeof(target[i].at)) == 12);
+		}
+		sched_yield();
+	}
+	closesocket(s);
+	return NULL;
+}
+
+/*
+ * The thread has ended: what it posted is cancelled or done, and says so; packets
+ * without an event live on.
+ */
+static struct op *bury(struct worker *w, struct op *orphans)
+{
+	int i;
+
+	for (i = 0; i < DEPTH; i++) {
+		struct op *op = w->op[i];
+
+		if (!op->pending) {
+			CloseHandle(op->event);
+			free(op);
+		} else if (op->model >= PACKET) {
+			op->next = orphans;
+			orphans = op;
+		} else {
+			if (op->model == EVENT && !op->watched)
+				want(!WaitForSingleObject(op->event, limit()));
+			while (op->model == SILENT && !HasOverlappedIoCompleted(&op->ov))
+				;
+			/* Its routine is not called any more. */
+			want(op->ov.Internal != STATUS_PENDING);
+			ended(op);
+			CloseHandle(op->event);
+			free(op);
+		}
+		w->op[i] = NULL;
+	}
+	return orphans;
+}
+
+static void hire(struct worker *w)
+{
+	int i;
+
+	for (i = 0; i < DEPTH; i++)
+		if (!w->op[i])
+			w->op[i] = op_new();
+	w->ended = false;
+	w->running = true;
+	want(!pthread_create(&w->thread, NULL, work, w));
+}
+
+static long long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+/* Those that ended are buried and replaced until all is posted. */
+static struct op *oversee(struct worker *w)
+{
+	struct op *orphans = NULL;
+	int i, running = WORKERS;
+
+	while (running) {
+		struct timespec ms = { .tv_nsec = 1000000 };
+
+		if (atomic_load(&posted) >= total)
+			atomic_store(&stop, true);
+		for (i = 0; i < SOCKETS && atomic_load(&stop); i++)
+			CancelIoEx((HANDLE)target[i].s, NULL);
+		for (i = 0; i < WORKERS; i++) {
+			if (!w[i].running || pthread_tryjoin_np(w[i].thread, NULL))
+				continue;
+			if (w[i].ended)
+				orphans = bury(&w[i], orphans);
+			w[i].running = false;
+			if (atomic_load(&stop))
+				running--;
+			else
+				hire(&w[i]);
+		}
+		nanosleep(&ms, NULL);
+	}
+	return orphans;
+}
+
+static void collect_orphans(struct op *orphans)
+{
+	long long until = now_ms() + limit();
+	struct op *op, **at;
+	int i;
+
+	while (orphans && now_ms() < until) {
+		for (i = 0; i < SOCKETS; i++)
+			CancelIoEx((HANDLE)target[i].s, NULL);
+		take_packets(1, FALSE);
+		for (at = &orphans; (op = *at);) {
+			if (!collect(op)) {
+				at = &op->next;
+				continue;
+			}
+			*at = op->next;
+			CloseHandle(op->event);
+			free(op);
+		}
+	}
+	want(!orphans);
+}
+
+/* What no receive took is still there. */
+static void collect_rest(int i)
+{
+	uint32_t data[4];
+	WSABUF buf = { sizeof(data), (char *)data };
+	DWORD bytes, flags = 0;
+	u_long on = 1;
+
+	want(!ioctlsocket(target[i].s, FIONBIO, &on));
+	while (!WSARecvFrom(target[i].s, &buf, 1, &bytes, &flags, NULL, NULL, NULL,
+			    NULL))
+		received(i, data, bytes);
+	want(WSAGetLastError() == WSAEWOULDBLOCK);
+	want(atomic_load(&target[i].got) == atomic_load(&target[i].sent));
+}
+
+static void open_target(int i)
+{
+	socklen_t len = sizeof(target[i].at);
+
+	target[i].seen = calloc(total, 1);
+	target[i].at = (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	target[i].s = WSASocketW(AF_INET, SOCK_DGRAM, 0, NULL, 0,
+				 WSA_FLAG_OVERLAPPED);
+	want(!bind(target[i].s, (struct sockaddr *)&target[i].at, len));
+	want(!getsockname(target[i].s, (struct sockaddr *)&target[i].at, &len));
+	if (i >= FIRST_BOUND)
+		want(CreateIoCompletionPort((HANDLE)target[i].s, port, KEY, 0) == port);
+}
+
+static void a18_bx6_a46_each_receive_ends_once_and_no_datagram_is_lost(void **state)
+{
+	const char *receives = getenv("ODG_RECEIVES");
+	static struct worker w[WORKERS];
+	pthread_t sender;
+	WSADATA data;
+	int i;
+
+	(void)state;
+	assert_int_equal(WSAStartup(MAKEWORD(2, 2), &data), 0);
+	total = receives ? (unsigned int)atoi(receives) :
+		slow() > 10 ? 8000 : 20000;
+	port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 0);
+	assert_non_null(port);
+	for (i = 0; i < SOCKETS; i++)
+		open_target(i);
+	want(!pthread_create(&sender, NULL, send_all, NULL));
+	for (i = 0; i < WORKERS; i++) {
+		w[i].seed = (unsigned int)i + 1;
+		hire(&w[i]);
+	}
+	collect_orphans(oversee(w));
+	pthread_join(sender, NULL);
+	for (i = 0; i < SOCKETS; i++)
+		collect_rest(i);
+	print_message("# %u receives, %u cancelled, %u threads ended with some "
+		      "pending, %u sockets closed so; %u datagrams\n",
+		      atomic_load(&posted), atomic_load(&cancelled),
+		      atomic_load(&ends), atomic_load(&private_closes),
+		      target[0].sent + target[1].sent + target[2].sent +
+		      target[3].sent);
+	assert_int_equal(atomic_load(&errors), 0);
+	assert_true(atomic_load(&cancelled) && atomic_load(&ends) &&
+		    atomic_load(&private_closes));
+	for (i = 0; i < SOCKETS; i++) {
+		closesocket(target[i].s);
+		free(target[i].seen);
+	}
+	for (i = 0; i < WORKERS * DEPTH; i++) {
+		struct op *op = w[i / DEPTH].op[i % DEPTH];
+
+		if (op)
+			CloseHandle(op->event);
+		free(op);
+	}
+	CloseHandle(port);
+	assert_int_equal(WSACleanup(), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a18_bx6_a46_each_receive_ends_once_and_no_datagram_is_lost),
+	};
+
+	return cmocka_run_group_tests_name("winsock stress", tests, NULL, NULL);
+}
