@@ -251,8 +251,6 @@ TEST(bv16_the_socket_is_waitable)
 {
 	struct op *op = op_new(10);
 
-	if (!under_windows())
-		SKIP("sockets are not waitable here yet");
 	pair();
 	EQ(post(op), WSA_IO_PENDING);
 	EQ(WaitForSingleObject((HANDLE)R, 0), WAIT_TIMEOUT);

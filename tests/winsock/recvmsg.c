@@ -169,9 +169,46 @@ TEST(brm7_written_at_completion)
 	EQ(m.msg.Control.len, 24);
 }
 
+static void send_v4(USHORT port)
+{
+	struct sockaddr_in to;
+
+	S = udp(0);
+	memset(&to, 0, sizeof(to));
+	to.sin_family = AF_INET;
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	to.sin_port = port;
+	snd_from(S, &to, 5, '4');
+}
+
+/* What came by IPv4 tells its destination if IP_PKTINFO is set, too. */
 TEST(brm9_dual_stack)
 {
-	SKIP("comes with the options of both families");
+	struct sockaddr_in6 at;
+	socklen_t len = sizeof(at);
+	DWORD n = 0, on = 1, off = 0;
+	WSACMSGHDR *c;
+
+	if (!have_ipv6())
+		SKIP("no IPv6 here");
+	R = WSASocketW(AF_INET6, SOCK_DGRAM, IPPROTO_UDP, NULL, 0, WSA_FLAG_OVERLAPPED);
+	EQ(setsockopt(R, IPPROTO_IPV6, IPV6_V6ONLY, (char *)&off, sizeof(off)), 0);
+	memset(&at, 0, sizeof(at));
+	at.sin6_family = AF_INET6;
+	EQ(bind(R, (struct sockaddr *)&at, sizeof(at)), 0);
+	EQ(getsockname(R, (struct sockaddr *)&at, &len), 0);
+	get_it();
+	EQ(ask_for(IP_PKTINFO), 0);
+	EQ(setsockopt(R, IPPROTO_IPV6, IPV6_PKTINFO, (char *)&on, sizeof(on)), 0);
+	send_v4(at.sin6_port);
+	EQ(recv_msg(R, &m.msg, &n, NULL, NULL), 0);
+	EQ(n, 5);
+	EQ(m.msg.namelen, sizeof(at));
+	c = WSA_CMSG_FIRSTHDR(&m.msg);
+	CHECK(c != NULL);
+	EQ(c->cmsg_level, IPPROTO_IP);
+	EQ(c->cmsg_type, IP_PKTINFO);
+	EQ(c->cmsg_len, sizeof(*c) + 8);
 }
 
 static volatile LONG calls;

@@ -105,8 +105,8 @@ int odgw_assoc_add_modes(int fd, unsigned char modes)
 }
 
 /*
- * A socket is signaled but while an op without an event is in flight: it is so at
- * first, and from then on posts and completions say so.
+ * Each overlapped op resets the socket, the end of one without an event signals it.
+ * At first it is signaled if none is in flight.
  */
 struct odgw_event *odgw_assoc_event(int fd, int *err)
 {
@@ -119,7 +119,7 @@ struct odgw_event *odgw_assoc_event(int fd, int *err)
 	e = use(fd);
 	if (e && !e->event) {
 		e->event = odgw_event_new(true, false, err);
-		fresh = e->event;
+		fresh = e->event && !(e->modes & FILE_SKIP_SET_EVENT_ON_HANDLE);
 	}
 	if (e)
 		ev = e->event;
@@ -138,12 +138,10 @@ void odgw_assoc_signal(int fd, bool signaled)
 	if (!e)
 		return;
 	pthread_mutex_lock(&lock);
-	if (e->event && !(e->modes & FILE_SKIP_SET_EVENT_ON_HANDLE)) {
-		if (signaled)
-			odgw_event_set(e->event);
-		else
-			odgw_event_reset(e->event);
-	}
+	if (e->event && !signaled)
+		odgw_event_reset(e->event);
+	else if (e->event && !(e->modes & FILE_SKIP_SET_EVENT_ON_HANDLE))
+		odgw_event_set(e->event);
 	pthread_mutex_unlock(&lock);
 }
 

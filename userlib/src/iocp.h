@@ -62,7 +62,7 @@ int odgw_assoc_add_modes(int fd, unsigned char modes);
  * memory or no descriptor.
  */
 struct odgw_event *odgw_assoc_event(int fd, int *err);
-/* An op without an event was started (false) or has completed (true). */
+/* An op was started (false), or one without an event has completed (true). */
 void odgw_assoc_signal(int fd, bool signaled);
 void odgw_assoc_forget(int fd);		/* before the descriptor is closed */
 void odgw_assoc_lock(void);

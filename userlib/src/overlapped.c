@@ -82,9 +82,8 @@ static int begin(struct begun *b, const struct odgw_socket *sock,
 	if (b->ev) {
 		pthread_mutex_lock(&b->ev->posting);
 		odgw_event_reset(b->ev);
-	} else if (!routine) {
-		odgw_assoc_signal(sock->fd, false);
 	}
+	odgw_assoc_signal(sock->fd, false);
 	__atomic_store_n(&op->overlapped->Internal, STATUS_PENDING,
 			 __ATOMIC_RELAXED);
 	return 0;
@@ -95,7 +94,7 @@ static int begun(struct begun *b, struct odgw_op *op, int err)
 {
 	if (err && err != WSA_IO_PENDING) {
 		op->overlapped->Internal = b->before;
-		if (!b->ev && op->notify != ODGW_NOTIFY_ROUTINE)
+		if (!b->ev)
 			odgw_assoc_signal(op->fd, true);
 	}
 	if (b->ev) {

@@ -125,7 +125,7 @@ static void free_record(struct odgw_chan *chan, struct odgw_record *rec)
 static void publish(const struct odgw_op *op, const struct odgw_end *end)
 {
 	odgw_overlapped_finish(op->overlapped, end->bytes, end->status);
-	if (!op->has_event && op->notify != ODGW_NOTIFY_ROUTINE)
+	if (!op->has_event)
 		odgw_assoc_signal(op->fd, true);
 	odgw_waiters_wake(op->overlapped);
 }

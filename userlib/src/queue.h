@@ -167,7 +167,7 @@ unsigned int odgw_queues_cancel_socket(int fd, bool blocking);
 bool odgw_queues_find(LPWSAOVERLAPPED ov, enum odgw_notify *notify, int *fd,
 		      struct odgw_chan **chan);
 void odgw_queues_reap(void);
-/* Whether an op without event or routine is in flight on a socket. */
+/* Whether an overlapped op is in flight on a socket. */
 bool odgw_queues_busy(int fd);
 void odgw_queues_shutdown(void);
 void odgw_queues_lock(void);

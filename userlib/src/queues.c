@@ -236,8 +236,7 @@ static void busy_one(struct odgw_queue *q, void *arg)
 		const struct odgw_record *rec = &q->chan->records[i];
 
 		if (rec->state == ODGW_IN_FLIGHT && rec->op.fd == b->fd &&
-		    !rec->op.has_event && !q->blocking &&
-		    rec->op.notify != ODGW_NOTIFY_ROUTINE)
+		    !q->blocking)
 			b->found = true;
 	}
 }
