@@ -62,8 +62,10 @@ struct odg_sending {
 static int odg_check_send(const struct odg_send *send)
 {
 	if (send->flags & ~(ODG_SEND_NOWAIT | ODG_SEND_DONTROUTE |
-			    ODG_SEND_QUIET) ||
+			    ODG_SEND_QUIET | ODG_SEND_REPORT) ||
 	    send->eventfd < -1)
+		return -EINVAL;
+	if (send->flags & ODG_SEND_REPORT && send->result)
 		return -EINVAL;
 	if (!send->name != !send->namelen ||
 	    send->namelen > sizeof(struct sockaddr_storage))
@@ -131,6 +133,18 @@ static int odg_probe_result(const struct odg_sending *s)
 	return 0;
 }
 
+/* The op completes in the queue, now. */
+static void odg_complete_send(struct odg_sending *s, struct odg_cqe_wide *cqe)
+{
+	s->op->eventfd = s->eventfd;
+	local_bh_disable();
+	odg_port_posted(s->port);
+	odg_op_finish(s->op, cqe);
+	local_bh_enable();
+	s->op = NULL;
+	s->eventfd = NULL;
+}
+
 /* It is sent: whatever happens now, the program is told as well as it can be. */
 static void odg_sent(struct odg_sending *s, u32 bytes)
 {
@@ -149,13 +163,20 @@ static void odg_sent(struct odg_sending *s, u32 bytes)
 		}
 		return;
 	}
-	s->op->eventfd = s->eventfd;
-	local_bh_disable();
-	odg_port_posted(s->port);
-	odg_op_finish(s->op, &cqe);
-	local_bh_enable();
-	s->op = NULL;
-	s->eventfd = NULL;
+	odg_complete_send(s, &cqe);
+}
+
+/* It cannot be sent, and the program wants to be told in the queue. */
+static void odg_not_sent(struct odg_sending *s, int status)
+{
+	struct odg_cqe_wide cqe = {
+		.cqe.flags = ODG_CQE_SEND,
+		.cqe.status = status,
+	};
+
+	odg_tx_free(s->port, s->op->tx);
+	s->op->tx = NULL;
+	odg_complete_send(s, &cqe);
 }
 
 static int odg_get_op(struct odg_sending *s)
@@ -256,6 +277,10 @@ static int odg_send_one(struct odg_sending *s)
 	ret = odg_try_now(s);
 	if (ret == -EAGAIN && !(s->send.flags & ODG_SEND_NOWAIT))
 		ret = odg_wait_for_room(s);
+	if (ret && s->op && s->send.flags & ODG_SEND_REPORT) {
+		odg_not_sent(s, ret);
+		ret = 0;
+	}
 
 	if (s->op) {
 		odg_tx_free(s->port, s->op->tx);

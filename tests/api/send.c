@@ -201,7 +201,7 @@ static void errors_at_once(void **state)
 		{ "control without length", -EINVAL, SET(control, huge) },
 		{ "length without control", -EINVAL, SET(controllen, 16) },
 		{ "too much control", -EINVAL, SET(controllen, 4097) },
-		{ "unknown flag", -EINVAL, SET(flags, 8) },
+		{ "unknown flag", -EINVAL, SET(flags, 16) },
 		{ "highest flag", -EINVAL, SET(flags, 0x80000000) },
 		{ "no segments", -EINVAL, SET(nr_segs, 0) },
 		{ "too many segments", -EINVAL, SET(nr_segs, 1025) },
@@ -297,13 +297,46 @@ static void accepted_from_the_front(void **state)
 
 	for (int i = 0; i < 3; i++)
 		to_rx(f, &tx[i], "x");
-	tx[1].s.flags = 8;
+	tx[1].s.flags = 0x80000000;
 	want(send_n(&f->p, f->tx, tx, 3), 1);
 	reap_sent(&f->p, &tx[0], 0, 1);
 	want_none(&f->p);
 	want(tx[1].s.state, POISON32);
 	want(tx[2].s.state, POISON32);
 	native_recv(f->rx, "x", 1);
+}
+
+/* ODG_SEND_REPORT: a bad one completes in its turn, and the next are sent. */
+static void a_bad_one_is_reported_in_the_queue(void **state)
+{
+	struct fix *f = *state;
+	struct tx tx[4];
+
+	for (int i = 0; i < 4; i++) {
+		to_rx(f, &tx[i], i < 3 ? "one" : "last");
+		tx[i].s.flags = ODG_SEND_REPORT;
+	}
+	tx[1].s.name = 0;
+	tx[1].s.namelen = 0;
+	tx[2].seg.addr = 8;
+	want(send_n(&f->p, f->tx, tx, 4), 4);
+	reap_sent(&f->p, &tx[0], 0, 3);
+	reap_sent(&f->p, &tx[1], -EDESTADDRREQ, 0);
+	reap_sent(&f->p, &tx[2], -EFAULT, 0);
+	reap_sent(&f->p, &tx[3], 0, 4);
+	want_none(&f->p);
+	want(port_stats(&f->p).posted, 4);
+	want(port_stats(&f->p).outstanding, 0);
+	native_recv(f->rx, "one", 3);
+	native_recv(f->rx, "last", 4);
+
+	row("not with a result");
+	tx_result(&tx[0]);
+	want(send_n(&f->p, f->tx, tx, 1), -EINVAL);
+	row("a wrong description is refused as ever");
+	tx[3].s.nr_segs = 0;
+	want(send_n(&f->p, f->tx, &tx[3], 1), -EINVAL);
+	want_none(&f->p);
 }
 
 static void a30_no_room_for_the_completion(void **state)
@@ -474,6 +507,7 @@ int main(void)
 		T(errors_at_once),
 		T(btx15_after_shutdown),
 		T(accepted_from_the_front),
+		T(a_bad_one_is_reported_in_the_queue),
 		T(a30_no_room_for_the_completion),
 		T46(btx19_control_messages_pass_through),
 		T(dontroute),

@@ -36,7 +36,9 @@
  * - Sends that pend go out in posting order, whichever port posted them, with the
  *   credentials of their posters.  A plain send(2) may overtake them.
  * - An error found while it is tried at once is the call's: that send was not
- *   started and has no completion.  One found later is the completion's status.
+ *   started and has no completion.  One found later is the completion's status, and
+ *   with ODG_SEND_REPORT that of the first try is, too, so that one bad send does not
+ *   hold up a batch.
  *   What a datagram met on the network is never a send's error: an ICMP error that
  *   waits on the socket is put aside for the next receive.
  * - Completion means that the socket has taken the datagram.
@@ -282,6 +284,7 @@ struct odg_post {
 #define ODG_SEND_NOWAIT		(1U << 0)	/* fail with EAGAIN rather than pend */
 #define ODG_SEND_DONTROUTE	(1U << 1)	/* MSG_DONTROUTE */
 #define ODG_SEND_QUIET		(1U << 2)	/* do not trigger the armed notification */
+#define ODG_SEND_REPORT		(1U << 3)	/* what fails completes, and is accepted */
 
 /* odg_send.state: the numbers of odg_recv.state */
 #define ODG_SEND_PENDING	ODG_RECV_PENDING
@@ -294,7 +297,8 @@ struct odg_post {
  * @segs: user address of struct odg_seg[@nr_segs], the datagram's bytes
  * @nr_segs: 1 .. max_segs; the lengths together at most 65535, 0 for an empty
  *	datagram
- * @flags: ODG_SEND_*
+ * @flags: ODG_SEND_*; with ODG_SEND_REPORT only a description that is wrong in itself
+ *	is refused, or a queue without room; not together with @result
  * @eventfd: signalled once, after the completion is visible (with _DONE, before
  *	the call returns); -1 for none
  * @state: out: ODG_SEND_PENDING, _QUEUED or _DONE
