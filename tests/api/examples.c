@@ -79,11 +79,24 @@ static void ring_program_counts_what_it_received(void **state)
 	want(strcmp(out, "4 datagrams, 11 bytes\n"), 0);
 }
 
+static void rio_program_says_what_it_received(void **state)
+{
+	static const char *const texts[] = { "hello", "", "end", NULL };
+	char out[256];
+
+	(void)state;
+	run("build/userlib/examples/rio", texts, out, sizeof(out));
+	want(strncmp(out, "5 bytes from port ", 18), 0);
+	want_true(strstr(out, ": hello\n0 bytes from port "));
+	want_true(strstr(out, ": \n3 bytes from port "));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(first_program_says_what_it_received),
 		cmocka_unit_test(ring_program_counts_what_it_received),
+		cmocka_unit_test(rio_program_says_what_it_received),
 	};
 
 	return cmocka_run_group_tests_name("examples", tests, NULL, NULL);

@@ -9,6 +9,13 @@
 
 #include "rio.h"
 
+#ifndef _WIN32
+#include <linux/capability.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 TEST(bi15_the_table_of_functions)
 {
 	RIO_EXTENSION_FUNCTION_TABLE table;
@@ -52,6 +59,41 @@ TEST(br2_register_refuses)
 	CHECK(rio.RIORegisterBuffer(page, (DWORD)page_size()) !=
 	      RIO_INVALID_BUFFERID);
 }
+
+#ifdef _WIN32
+TEST(br2_over_the_limit_of_locked_memory)
+{
+	SKIP("Windows has no RLIMIT_MEMLOCK");
+}
+#else
+static void limit_locked_memory(rlim_t bytes)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[2];
+	struct rlimit limit = { bytes, bytes };
+
+	EQ(syscall(SYS_capget, &head, data), 0);
+	data[0].effective &= ~(1U << CAP_IPC_LOCK);
+	EQ(syscall(SYS_capset, &head, data), 0);
+	EQ(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
+}
+
+TEST(br2_over_the_limit_of_locked_memory)
+{
+	unsigned int many = 8 << 20;
+	struct rig *rig;
+	char *mem;
+
+	limit_locked_memory(4 << 20);
+	rig = rig_new(4, 4);
+	mem = pages(many / (unsigned int)page_size());
+	WSASetLastError(0);
+	CHECK(rio.RIORegisterBuffer(mem, many) == RIO_INVALID_BUFFERID);
+	EQ(WSAGetLastError(), WSAENOBUFS);
+	CHECK(rio.RIORegisterBuffer(mem, 1 << 20) != RIO_INVALID_BUFFERID);
+	rig_works(rig);
+}
+#endif
 
 TEST(br3_deregister_ignores_what_is_no_buffer)
 {

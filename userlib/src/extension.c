@@ -33,17 +33,12 @@ int odgw_extension_find(const GUID *id, void *out)
 int odgw_extension_fill(const GUID *id, void *out, DWORD len, DWORD *written)
 {
 	static const GUID rio = WSAID_MULTIPLE_RIO;
-	DWORD size;
 
 	if (memcmp(id, &rio, sizeof(rio)))
 		return WSAEINVAL;
 	*written = sizeof(odgw_rio_table);
 	if (len < sizeof(odgw_rio_table))
 		return WSAEFAULT;
-	/* The caller says which version of the structure he has. */
-	memcpy(&size, out, sizeof(size));
-	if (size < sizeof(odgw_rio_table))
-		return WSAEINVAL;
 	memcpy(out, &odgw_rio_table, sizeof(odgw_rio_table));
 	return 0;
 }

@@ -8,6 +8,7 @@
  *   rio_notify.c  telling the program that one is not empty
  *   rio_rq.c      request queues: a socket each
  *   rio_recv.c    receives
+ *   rio_send.c    sends
  *   rio_ex.c      what a receive may ask for besides the data
  *   rio.c         the table of functions, the lock, the end
  *
@@ -17,8 +18,8 @@
  * resizes or registers takes the lock of rio.c.
  *
  * A request is not an object.  A socket's receives complete in the order of
- * posting, and so do its sends: what has to be remembered of a request stands in
- * an array used as a ring, and user_data names the queue.
+ * posting: what has to be remembered of one stands in an array used as a ring, and
+ * user_data names the queue.  That of a send names its place in the array as well.
  */
 #ifndef ODGRAM_RIO_H
 #define ODGRAM_RIO_H
@@ -180,15 +181,20 @@ static inline bool odgw_rio_holds(const struct odgw_rio_buffer *buf,
 
 /* rio_rq.c */
 
-/* Low bits of user_data; the rest is the request queue. */
+/*
+ * user_data: the request queue's address, these in its low bits, and above it, of a
+ * send, its place in @contexts.
+ */
 #define ODGW_RIO_SEND		0x1U
 #define ODGW_RIO_EX		0x2U	/* @ex of the queue has something for it */
 #define ODGW_RIO_NO_DATA	0x4U	/* no buffer was given */
+#define ODGW_RIO_PLACE_SHIFT	48
+#define ODGW_RIO_MAX_SENDS	(1U << 16)
 
 /**
  * struct odgw_rio_side - the receives or the sends of a socket
  * @cq: where they complete; NULL once that is closed
- * @contexts: RequestContext of each, at its number & @mask
+ * @contexts: RequestContext of each; of a receive, at its number & @mask
  * @mask: entries of @contexts - 1
  * @room: how many may be outstanding now
  * @posted: number of the next request; written by who posts
@@ -212,9 +218,10 @@ struct odgw_rio_side {
  * @socket_context: as the program gave it
  * @max: how many of each side may be outstanding
  * @ex: of each receive what rio_ex.c has to do; NULL until one asks
- * @fd: the socket
+ * @tells: control messages to deliver, as of the first receive that asked for them
+ * @sends: what rio_send.c needs; NULL if there may be no sends
+ * @sock: the socket
  * @inode: the socket's, to know a descriptor that was used again
- * @family: the socket's
  * @port: its local port, network order, once @ring_open
  * @closing: the socket is closed, completions may still be on their way
  */
@@ -228,8 +235,9 @@ struct odgw_rio_rq {
 	uint64_t socket_context;
 	uint32_t max[2];
 	struct odgw_rio_ex *ex;
-	int fd;
-	int family;
+	unsigned int tells;
+	struct odgw_rio_sends *sends;
+	struct odgw_socket sock;
 	uint64_t inode;
 };
 
@@ -244,6 +252,15 @@ int odgw_rio_rq_open(struct odgw_rio_rq *rq);			/* lock held */
 void odgw_rio_rq_cq_closed(struct odgw_rio_cq *cq);		/* lock held */
 void odgw_rio_rq_drained(struct odgw_rio_rq *rq);
 void odgw_rio_rqs_destroy(void);				/* lock held */
+
+/* odgw_rio_rq_of - the queue that a completion names, or NULL if it names none */
+static inline struct odgw_rio_rq *odgw_rio_rq_of(uint64_t user_data)
+{
+	/* Shifts, for the place must not count; addresses have no bits there. */
+	return odgw_slot_at(&odgw_rio_rqs,
+			    user_data << (64 - ODGW_RIO_PLACE_SHIFT) >>
+			    (64 - ODGW_RIO_PLACE_SHIFT));
+}
 
 static inline uint32_t odgw_rio_outstanding(const struct odgw_rio_side *side)
 {
@@ -261,6 +278,19 @@ int WINAPI odgw_rio_receive_ex(RIO_RQ handle, PRIO_BUF data, ULONG count,
 			       DWORD flags, PVOID context);
 void odgw_rio_commit(struct odgw_rio_rq *rq);
 
+/* rio_send.c */
+
+BOOL WINAPI odgw_rio_send(RIO_RQ handle, PRIO_BUF data, ULONG count,
+			  DWORD flags, PVOID context);
+BOOL WINAPI odgw_rio_send_ex(RIO_RQ handle, PRIO_BUF data, ULONG count,
+			     PRIO_BUF local, PRIO_BUF remote, PRIO_BUF control,
+			     PRIO_BUF msg_flags, DWORD flags, PVOID context);
+int odgw_rio_sends_make(struct odgw_rio_rq *rq);
+void odgw_rio_sends_free(struct odgw_rio_rq *rq);
+int odgw_rio_sends_flush(struct odgw_rio_rq *rq);
+/* The place of a completed send may be used again. */
+void odgw_rio_sends_done(struct odgw_rio_rq *rq, uint32_t place);
+
 /* rio_ex.c */
 
 /* The pieces of memory a receive named besides its data; BufferId 0: none. */
@@ -271,7 +301,9 @@ struct odgw_rio_ex {
 	RIO_BUF flags;
 };
 
-int odgw_rio_ex_check(const struct odgw_rio_ex *ex);
+/* 0 if a piece is not named, or is there and has @least bytes. */
+int odgw_rio_ex_piece(const RIO_BUF *piece, size_t least);
+int odgw_rio_ex_check(struct odgw_rio_rq *rq, const struct odgw_rio_ex *ex);
 void odgw_rio_ex_store(const struct odgw_rio_rq *rq,
 		       const struct odgw_rio_ex *ex,
 		       const struct odg_cqe_wide *wide);

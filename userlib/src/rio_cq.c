@@ -135,13 +135,13 @@ int odgw_rio_cq_nothing(struct odgw_rio_cq *cq, int *region)
 }
 
 static inline void fill(const struct odgw_rio_rq *rq,
-			const struct odgw_rio_side *side,
+			const struct odgw_rio_side *side, uint32_t at,
 			const struct odg_cqe_wide *wide, PRIORESULT result)
 {
 	result->Status = 0;
 	result->BytesTransferred = wide->cqe.len;
 	result->SocketContext = rq->socket_context;
-	result->RequestContext = side->contexts[side->done & side->mask];
+	result->RequestContext = side->contexts[at];
 }
 
 static inline void done(struct odgw_rio_side *side)
@@ -150,38 +150,66 @@ static inline void done(struct odgw_rio_side *side)
 	__atomic_store_n(&side->done, side->done + 1, __ATOMIC_RELEASE);
 }
 
-/* take_plain - one completion with data and nothing else; false: take() it */
+/* take_plain - one datagram received and nothing else; false: take() it */
 static inline bool take_plain(struct odgw_rio_cq *cq, uint32_t idx,
 			      PRIORESULT result)
 {
 	const struct odg_cqe_wide *wide = odg_cq_read_wide(&cq->ring, idx);
 	uint64_t user = wide->cqe.user_data;
-	struct odgw_rio_rq *rq = odgw_slot_at(&odgw_rio_rqs, user);
+	struct odgw_rio_rq *rq = odgw_rio_rq_of(user);
 	struct odgw_rio_side *side;
 
 	if (unlikely(!rq || wide->cqe.status ||
-		     user & (ODGW_RIO_EX | ODGW_RIO_NO_DATA)))
+		     user & (ODGW_RIO_SEND | ODGW_RIO_EX | ODGW_RIO_NO_DATA)))
 		return false;
-	side = &rq->side[user & ODGW_RIO_SEND];
+	side = &rq->side[0];
 	if (unlikely(side->cq != cq))
 		return false;
-	fill(rq, side, wide, result);
+	fill(rq, side, side->done & side->mask, wide, result);
 	done(side);
 	return true;
 }
 
-/* finish - what most completions do not need */
-static void finish(struct odgw_rio_rq *rq, uint32_t at,
-		   const struct odg_cqe_wide *wide, PRIORESULT result)
+/* Windows tells who sends on a socket that is not connected, to nobody, so. */
+static LONG send_status(const struct odg_cqe *cqe)
 {
-	uint64_t user = wide->cqe.user_data;
+	if (!cqe->status)
+		return 0;
+	return cqe->status == -EDESTADDRREQ ? WSAENOTCONN :
+	       odgw_wsa_from_errno(cqe->status);
+}
 
-	result->Status = odgw_wsa_from_status(odgw_status_from_cqe(&wide->cqe));
+static LONG receive_status(const struct odg_cqe *cqe)
+{
 	/* Who wants no data misses none. */
-	if (user & ODGW_RIO_NO_DATA && result->Status == WSAEMSGSIZE)
-		result->Status = 0;
-	if (user & ODGW_RIO_EX)
+	if (cqe->status == -EMSGSIZE && cqe->user_data & ODGW_RIO_NO_DATA)
+		return 0;
+	return odgw_wsa_from_status(odgw_status_from_cqe(cqe));
+}
+
+static void take_receive(struct odgw_rio_rq *rq, const struct odg_cqe_wide *wide,
+			 PRIORESULT result)
+{
+	struct odgw_rio_side *side = &rq->side[0];
+	uint32_t at = side->done & side->mask;
+
+	fill(rq, side, at, wide, result);
+	result->Status = receive_status(&wide->cqe);
+	if (wide->cqe.user_data & ODGW_RIO_EX)
 		odgw_rio_ex_store(rq, &rq->ex[at], wide);
+	done(side);
+}
+
+static void take_send(struct odgw_rio_rq *rq, const struct odg_cqe_wide *wide,
+		      PRIORESULT result)
+{
+	struct odgw_rio_side *side = &rq->side[1];
+	uint32_t place = wide->cqe.user_data >> ODGW_RIO_PLACE_SHIFT & side->mask;
+
+	fill(rq, side, place, wide, result);
+	result->Status = send_status(&wide->cqe);
+	odgw_rio_sends_done(rq, place);
+	done(side);
 }
 
 /* take - one completion; false if it cannot be of this queue */
@@ -189,17 +217,14 @@ static bool take(struct odgw_rio_cq *cq, uint32_t idx, PRIORESULT result)
 {
 	const struct odg_cqe_wide *wide = odg_cq_read_wide(&cq->ring, idx);
 	uint64_t user = wide->cqe.user_data;
-	struct odgw_rio_rq *rq = odgw_slot_at(&odgw_rio_rqs, user);
-	struct odgw_rio_side *side;
+	struct odgw_rio_rq *rq = odgw_rio_rq_of(user);
 
-	if (!rq)
+	if (!rq || rq->side[user & ODGW_RIO_SEND].cq != cq)
 		return false;
-	side = &rq->side[user & ODGW_RIO_SEND];
-	if (side->cq != cq)
-		return false;
-	fill(rq, side, wide, result);
-	finish(rq, side->done & side->mask, wide, result);
-	done(side);
+	if (user & ODGW_RIO_SEND)
+		take_send(rq, wide, result);
+	else
+		take_receive(rq, wide, result);
 	if (wide->cqe.status == -ECANCELED)
 		odgw_rio_rq_drained(rq);
 	return true;

@@ -8,15 +8,18 @@
  *
  * No locks of its own.
  */
+#include <errno.h>
+
 #include "rio.h"
+
+#define KNOWN	(1U << 31)	/* in odgw_rio_rq.tells */
 
 static bool named(const RIO_BUF *piece)
 {
 	return piece->BufferId;
 }
 
-/* check - 0 if a piece is not wanted, or is there and has @least bytes */
-static int check(const RIO_BUF *piece, size_t least)
+int odgw_rio_ex_piece(const RIO_BUF *piece, size_t least)
 {
 	struct odgw_rio_buffer *buf;
 
@@ -29,16 +32,22 @@ static int check(const RIO_BUF *piece, size_t least)
 	       0 : WSAEINVAL;
 }
 
-int odgw_rio_ex_check(const struct odgw_rio_ex *ex)
+/*
+ * Which control messages the socket's options ask for is looked up once: the first
+ * receive that names a place for them decides.
+ */
+int odgw_rio_ex_check(struct odgw_rio_rq *rq, const struct odgw_rio_ex *ex)
 {
-	int err = check(&ex->local, sizeof(SOCKADDR_INET));
+	int err = odgw_rio_ex_piece(&ex->local, sizeof(SOCKADDR_INET));
 
 	if (!err)
-		err = check(&ex->remote, sizeof(SOCKADDR_INET));
+		err = odgw_rio_ex_piece(&ex->remote, sizeof(SOCKADDR_INET));
 	if (!err)
-		err = check(&ex->control, sizeof(RIO_CMSG_BUFFER));
+		err = odgw_rio_ex_piece(&ex->control, RIO_CMSG_BASE_SIZE);
 	if (!err)
-		err = check(&ex->flags, sizeof(DWORD));
+		err = odgw_rio_ex_piece(&ex->flags, sizeof(DWORD));
+	if (!err && named(&ex->control) && !(rq->tells & KNOWN))
+		rq->tells = odgw_control_wanted(&rq->sock) | KNOWN;
 	return err;
 }
 
@@ -47,7 +56,7 @@ static void store_local(const struct odgw_rio_rq *rq,
 {
 	SOCKADDR_INET addr = { 0 };
 
-	if (rq->family == AF_INET6) {
+	if (rq->sock.family == AF_INET6) {
 		addr.Ipv6.sin6_family = AF_INET6;
 		addr.Ipv6.sin6_port = rq->port;
 		memcpy(&addr.Ipv6.sin6_addr, wide->local, 16);
@@ -65,9 +74,26 @@ static void store_remote(const struct odgw_rio_rq *rq,
 	SOCKADDR_INET addr = { 0 };
 	int len = sizeof(addr);
 
-	odgw_address_store(&wide->cqe, rq->family, (struct sockaddr *)&addr,
+	odgw_address_store(&wide->cqe, rq->sock.family, (struct sockaddr *)&addr,
 			   &len);
 	memcpy(to, &addr, sizeof(addr));
+}
+
+/* store_control - what there is; false if it did not all find room */
+static bool store_control(const struct odgw_rio_rq *rq,
+			  const struct odg_cqe_wide *wide, char *to, ULONG len)
+{
+	WSABUF messages = {
+		.len = len - (ULONG)RIO_CMSG_BASE_SIZE,
+		.buf = to + RIO_CMSG_BASE_SIZE,
+	};
+	bool whole = odgw_control_write(rq->tells, wide, &messages);
+	RIO_CMSG_BUFFER head = {
+		.TotalLength = (ULONG)RIO_CMSG_BASE_SIZE + messages.len,
+	};
+
+	memcpy(to, &head, sizeof(head));
+	return whole;
 }
 
 /* where - the memory of a piece, or NULL if there is nothing to write to */
@@ -76,18 +102,37 @@ static void *where(const RIO_BUF *piece)
 	return named(piece) ? odgw_rio_memory(piece) : NULL;
 }
 
+static void store_datagram(const struct odgw_rio_rq *rq,
+			   const struct odgw_rio_ex *ex,
+			   const struct odg_cqe_wide *wide)
+{
+	DWORD flags = odgw_control_flags(wide);
+	void *to;
+
+	if (wide->cqe.status == -EMSGSIZE)
+		flags |= MSG_TRUNC;
+	to = where(&ex->local);
+	if (to)
+		store_local(rq, wide, to);
+	to = where(&ex->control);
+	if (to && !store_control(rq, wide, to, ex->control.Length))
+		flags |= MSG_CTRUNC;
+	to = where(&ex->flags);
+	if (to)
+		memcpy(to, &flags, sizeof(flags));
+}
+
+/* An ICMP error has a remote address only, a cancelled receive nothing. */
 void odgw_rio_ex_store(const struct odgw_rio_rq *rq,
 		       const struct odgw_rio_ex *ex,
 		       const struct odg_cqe_wide *wide)
 {
-	bool datagram = wide->cqe.flags & ODG_CQE_ADDR &&
-			!(wide->cqe.flags & ODG_CQE_ICMP);
-	void *to;
+	void *to = where(&ex->remote);
 
-	to = where(&ex->local);
-	if (to && datagram)
-		store_local(rq, wide, to);
-	to = where(&ex->remote);
-	if (to && wide->cqe.flags & ODG_CQE_ADDR)
+	if (!(wide->cqe.flags & ODG_CQE_ADDR))
+		return;
+	if (to)
 		store_remote(rq, wide, to);
+	if (!(wide->cqe.flags & ODG_CQE_ICMP))
+		store_datagram(rq, ex, wide);
 }

@@ -131,7 +131,7 @@ static int receive(struct odgw_rio_rq *rq, const RIO_BUF *data, ULONG count,
 	if (!err)
 		err = find_data(rq, data, &region);
 	if (!err && ex)
-		err = odgw_rio_ex_check(ex);
+		err = odgw_rio_ex_check(rq, ex);
 	if (!err && ex)
 		err = keep_ex(rq, ex);
 	if (err)

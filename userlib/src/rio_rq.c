@@ -63,6 +63,7 @@ static void release(struct odgw_rio_rq *rq)
 		free(rq->side[i].contexts);
 	}
 	free(rq->ex);
+	odgw_rio_sends_free(rq);
 	rq->closing = false;
 	odgw_slot_free(&odgw_rio_rqs, rq);
 }
@@ -84,12 +85,14 @@ void odgw_rio_rq_drained(struct odgw_rio_rq *rq)
 
 static void start_closing(struct odgw_rio_rq *rq)
 {
-	by_fd[rq->fd] = NULL;
+	by_fd[rq->sock.fd] = NULL;
 	odgw_slot_retire(rq);
 	rq->closing = true;
 	/* What was deferred ends like the rest when the socket closes. */
 	if (rq->ring_open)
 		odgw_rio_commit(rq);
+	if (rq->side[SENDS].cq && rq->sends)
+		odgw_rio_sends_flush(rq);
 	try_release(rq);
 }
 
@@ -165,41 +168,37 @@ int odgw_rio_rq_open(struct odgw_rio_rq *rq)
 
 	if (rq->ring_open)
 		return 0;
-	ret = odg_rq_open(&rq->ring, side->cq->port, rq->fd, side->mask + 1);
+	ret = odg_rq_open(&rq->ring, side->cq->port, rq->sock.fd,
+			  side->mask + 1);
 	if (ret)
 		return odgw_wsa_from_errno(ret);
-	rq->port = local_port(rq->fd);
+	rq->port = local_port(rq->sock.fd);
 	rq->ring_open = true;
 	side->room = rq->max[RECEIVES];
 	return 0;
 }
 
 /* identify - whether the socket can have a request queue */
-static int identify(SOCKET s, struct odgw_rio_cq *cq, struct odgw_rio_rq *rq)
+static int identify(SOCKET s, struct odgw_rio_rq *rq)
 {
-	struct odgw_socket sock;
 	struct odgw_rio_rq *old;
 	struct stat st;
 	int err;
 
-	err = odgw_socket_lookup(s, &sock);
+	err = odgw_socket_lookup_udp(s, &rq->sock);
+	if (!err)
+		err = odgw_socket_attach(rq->sock.fd);
 	if (err)
 		return err;
-	err = odg_bind(cq->port, sock.fd, 0);
-	if (err)
-		return odgw_wsa_from_errno(err);
-	if (fstat(sock.fd, &st))
+	if (fstat(rq->sock.fd, &st))
 		return WSAENOTSOCK;
 
-	old = rq_of_fd(sock.fd);
+	old = rq_of_fd(rq->sock.fd);
 	if (old && old->inode == st.st_ino)
 		return WSAEINVAL;
 	/* The program closed it by close(2), and the number was used again. */
 	if (old)
 		start_closing(old);
-
-	rq->fd = sock.fd;
-	rq->family = sock.family;
 	rq->inode = st.st_ino;
 	return 0;
 }
@@ -218,7 +217,7 @@ static int build(struct odgw_rio_rq *rq, SOCKET s, struct odgw_rio_cq *cq[2],
 {
 	int err;
 
-	err = identify(s, cq[0], rq);
+	err = identify(s, rq);
 	if (!err)
 		err = make_side(&rq->side[RECEIVES], cq[0], max[RECEIVES]);
 	if (!err)
@@ -227,14 +226,18 @@ static int build(struct odgw_rio_rq *rq, SOCKET s, struct odgw_rio_cq *cq[2],
 		return err;
 	rq->max[RECEIVES] = max[RECEIVES];
 	rq->max[SENDS] = rq->side[SENDS].room = max[SENDS];
-	if (!remember(rq->fd, rq))
-		return WSAENOBUFS;
+	if (max[SENDS])
+		err = odgw_rio_sends_make(rq);
+	if (!err && !remember(rq->sock.fd, rq))
+		err = WSAENOBUFS;
+	if (err)
+		return err;
 	if (max[RECEIVES])
 		err = odgw_rio_rq_open(rq);
 	/* No local port yet: the first receive does it. */
 	if (!err || err == WSAEINVAL)
 		return 0;
-	by_fd[rq->fd] = NULL;
+	by_fd[rq->sock.fd] = NULL;
 	return err;
 }
 
@@ -246,7 +249,7 @@ static int create(SOCKET s, struct odgw_rio_cq *cq[2], const uint32_t max[2],
 
 	if (!cq[0] || !cq[1] || (!max[0] && !max[1]))
 		return WSAEINVAL;
-	if (max[0] > ODG_MAX_RQ_ENTRIES || max[1] > ODG_MAX_RQ_ENTRIES)
+	if (max[RECEIVES] > ODG_MAX_RQ_ENTRIES || max[SENDS] > ODGW_RIO_MAX_SENDS)
 		return WSAENOBUFS;
 	err = charge(cq, max);
 	if (err) {
@@ -309,7 +312,7 @@ static int resize(struct odgw_rio_rq *rq, const uint32_t max[2])
 			return WSAEINVAL;
 		if (odgw_rio_outstanding(&rq->side[i]) > max[i])
 			return WSAETOOMANYREFS;
-		if (max[i] > rq->side[i].mask + 1)
+		if (max[i] > rq->side[i].mask + 1 || (i == SENDS && max[i] && !rq->sends))
 			return WSAENOBUFS;
 		more[i] = max[i] > rq->max[i] ? max[i] - rq->max[i] : 0;
 	}
