@@ -25,6 +25,7 @@ static void before(void)
 	odgw_assoc_lock();
 	odgw_socket_lock();
 	odgw_leaf_lock();
+	odgw_netevents_lock();
 	odgw_change_lock();
 	odgw_handle_lock();
 	odgw_event_lock();
@@ -35,6 +36,7 @@ static void after(void)
 	odgw_event_unlock();
 	odgw_handle_unlock();
 	odgw_change_unlock();
+	odgw_netevents_unlock();
 	odgw_leaf_unlock();
 	odgw_socket_unlock();
 	odgw_assoc_unlock();
@@ -49,6 +51,7 @@ static void in_child(void)
 {
 	atomic_store_explicit(&fork_child, true, memory_order_relaxed);
 	odgw_handle_forked();
+	odgw_netevents_forked();
 	odgw_change_forked();
 	odgw_queues_forked();
 	odgw_waiters_forked();

@@ -18,6 +18,7 @@
  *   assoc.c    ports and events of sockets
  *   socket.c   growth of the table of sockets (look-ups take no lock)
  *   multicast.c the groups that sockets have joined
+ *   netevents.c the sockets that an event is selected for
  *   change.c   calls that wait for a change of addresses or routes
  *   handle.c   the table of handles
  *   event.c    taking auto-reset events, so that "wait for all" is atomic
@@ -255,6 +256,17 @@ bool odgw_leaf_group(int fd, struct sockaddr_storage *group);
 void odgw_leaf_forget(int fd);
 void odgw_leaf_lock(void);
 void odgw_leaf_unlock(void);
+
+/* netevents.c: WSAEventSelect() */
+
+bool odgw_netevents_selected(int fd);
+void odgw_netevents_record(int fd, int bit);	/* FD_*_BIT happened */
+void odgw_netevents_received(int fd);		/* a call took a datagram */
+void odgw_netevents_no_room(int fd);		/* a send found none */
+void odgw_netevents_closing(int fd);
+void odgw_netevents_lock(void);
+void odgw_netevents_unlock(void);
+void odgw_netevents_forked(void);
 
 /* change.c */
 

@@ -52,6 +52,8 @@ static int set_nonblocking(struct request *r)
 	if (err)
 		return err;
 	value = !!value;
+	if (!value && odgw_netevents_selected(r->sock->fd))
+		return WSAEINVAL;
 	return ioctl(r->sock->fd, FIONBIO, &value) ?
 	       odgw_wsa_from_errno(errno) : 0;
 }
@@ -420,6 +422,8 @@ static int control_plain(SOCKET s, long cmd, u_long *argp)
 	if (cmd != FIONBIO && cmd != FIONREAD)
 		return WSAEOPNOTSUPP;
 	value = *argp != 0;
+	if (cmd == FIONBIO && !value && odgw_netevents_selected(sock.fd))
+		return WSAEINVAL;
 	if (ioctl(sock.fd, (unsigned long)cmd, &value))
 		return odgw_wsa_from_errno(errno);
 	if (cmd == FIONREAD)

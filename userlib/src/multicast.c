@@ -147,6 +147,7 @@ static int join(const struct call *c, SOCKET s)
 	if (err)
 		return err;
 	odgw_socket_mark(sock.fd, ODGW_JOINED, true);
+	odgw_netevents_record(sock.fd, FD_CONNECT_BIT);
 	if (c->callee)
 		c->callee->len = 0;
 	return 0;

@@ -20,7 +20,11 @@ static int bind_to(int s, const struct sockaddr *name, socklen_t len)
 
 	if (!err && sock.udp)
 		err = odgw_address_check(&sock, name, (int)len);
-	return err ? err : answer(bind(s, name, len));
+	if (!err)
+		err = answer(bind(s, name, len));
+	if (!err)
+		odgw_netevents_record(s, FD_WRITE_BIT);
+	return err;
 }
 
 int odg_ws_bind(int s, const struct sockaddr *name, socklen_t len)

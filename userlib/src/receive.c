@@ -116,6 +116,7 @@ static int now(struct odgw_receive *r, struct odgw_end *end)
 	if (!cqe.cqe.status || cqe.cqe.status == -EMSGSIZE) {
 		r->op.store(&r->op, &cqe, end);
 		done_at_once(r, end);
+		odgw_netevents_received(r->sock.fd);
 	}
 	return odgw_wsa_from_status(end->status);
 }

@@ -160,6 +160,8 @@ static int send_now(const struct call *c)
 	if (vanishes(c))
 		return odgw_socket_bind_any(&c->sock);
 	ret = transmit(c, 0);
+	if (ret == -EAGAIN)
+		odgw_netevents_no_room(c->sock.fd);
 	if (ret == -EAGAIN && !odgw_socket_is_nonblocking(c->sock.fd))
 		return WSAETIMEDOUT;
 	return ret ? odgw_wsa_from_errno(ret) : 0;

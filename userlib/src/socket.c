@@ -444,6 +444,7 @@ static int forget_and_close(int fd)
 		odgw_queues_cancel_socket(fd, true);
 		odgw_rio_socket_closing(fd);
 		odgw_change_closing(fd);
+		odgw_netevents_closing(fd);
 	}
 	odgw_assoc_forget(fd);
 	return close(fd) ? odgw_wsa_from_errno(errno) : 0;
