@@ -331,6 +331,25 @@ TEST(btx14_a73_routine)
 	EQ(routine_flags, 0);
 }
 
+TEST(btx14_completion_port)
+{
+	HANDLE port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 0);
+	struct op *op = op_new(1);
+	OVERLAPPED *ov = NULL;
+	ULONG_PTR key = 0;
+	DWORD n = POISON;
+
+	pair();
+	CHECK(CreateIoCompletionPort((HANDLE)S, port, 7, 0) == port);
+	if (to_r("packet", NULL, &op->ov))
+		EQ(WSAGetLastError(), WSA_IO_PENDING);
+	CHECK(GetQueuedCompletionStatus(port, &n, &key, &ov, LIMIT));
+	CHECK(ov == &op->ov);
+	EQ(n, 6);
+	EQ(key, 7);
+	CHECK(!GetQueuedCompletionStatus(port, &n, &key, &ov, QUIET));
+}
+
 TEST(btx15_after_shutdown)
 {
 	struct op *op = op_ev(1);

@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The Winsock face between two network namespaces: groups with a source, and sends
+ * that wait for room.
+ *
+ *	here (A)  veth "oa", 10.77.0.1, fd77::1  <->  "ob", 10.77.0.2, fd77::2 (B)
+ *
+ * B is a child process.  Each test makes its own pair; the namespaces, and with
+ * them the devices, go when the processes end.
+ */
+#define _GNU_SOURCE
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <mswsock.h>
+#include <winsock2.h>
+#include <ws2tcpip.h>
+
+#define PORT		27020
+#define GROUP4		"232.7.7.7"
+#define GROUP6		"ff35::7"
+#define TTL		7
+#define AHEAD		50		/* datagrams, of one receive buffer */
+
+static DWORD slow(void)
+{
+	const char *factor = getenv("ODG_SLOW");
+
+	return factor && atoi(factor) > 0 ? (DWORD)atoi(factor) : 1;
+}
+
+static unsigned int number(const char *name, unsigned int otherwise)
+{
+	const char *s = getenv(name);
+
+	return s && atoi(s) > 0 ? (unsigned int)atoi(s) : otherwise;
+}
+
+static void shell(const char *fmt, ...)
+{
+	char line[500];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	if (system(line))
+		fail_msg("failed: %s", line);
+}
+
+/* What the two processes share. */
+static struct shared {
+	atomic_int ready;		/* steps of setting up */
+	atomic_uint received[4];
+	atomic_bool failed;
+} *shared;
+
+static void wait_ready(int step)
+{
+	while (atomic_load(&shared->ready) < step && !atomic_load(&shared->failed))
+		usleep(1000);
+}
+
+static pid_t b;
+
+static void in_b(void (*fn)(void))
+{
+	if (unshare(CLONE_NEWNET))
+		_exit(2);
+	atomic_store(&shared->ready, 1);
+	wait_ready(2);
+	if (system("ip link set lo up; ip addr add 10.77.0.2/24 dev ob &&"
+		   "ip addr add fd77::2/64 dev ob nodad && ip link set ob up"))
+		_exit(3);
+	atomic_store(&shared->ready, 3);
+	wait_ready(4);
+	fn();
+	_exit(0);
+}
+
+/* two_namespaces - this process is A; B runs fn when start() is called */
+static void two_namespaces(void (*fn)(void))
+{
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	memset(shared, 0, sizeof(*shared));
+	b = fork();
+	if (!b)
+		in_b(fn);
+	wait_ready(1);
+	shell("ip link set lo up; ip link add oa type veth peer name ob netns %d", (int)b);
+	atomic_store(&shared->ready, 2);
+	wait_ready(3);
+	shell("ip addr add 10.77.0.1/24 dev oa && ip addr add fd77::1/64 dev oa nodad &&"
+	      "ip link set oa up");
+	/* Carrier, and IPv6 addresses that may be used. */
+	shell("for i in $(seq 500); do ip -6 route get fd77::2 >/dev/null 2>&1 &&"
+	      " ip link show oa | grep -q 'state UP' && exit 0; sleep 0.02; done; exit 1");
+}
+
+static void start(void)
+{
+	atomic_store(&shared->ready, 4);
+}
+
+static void b_ends_well(void)
+{
+	int status;
+
+	assert_int_equal(waitpid(b, &status, 0), b);
+	assert_int_equal(status, 0);
+}
+
+/* Groups */
+
+static unsigned int count;
+
+/* send_groups - never further ahead than every receiver's buffer holds */
+static void send_groups(void)
+{
+	struct sockaddr_in g4 = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	struct sockaddr_in6 g6 = { .sin6_family = AF_INET6, .sin6_port = htons(PORT) };
+	DWORD ttl = TTL, ifindex = if_nametoindex("ob");
+	struct in_addr from = { inet_addr("10.77.0.2") };
+	SOCKET s4, s6;
+	WSADATA wsa;
+	uint32_t i;
+	int k;
+
+	inet_pton(AF_INET, GROUP4, &g4.sin_addr);
+	inet_pton(AF_INET6, GROUP6, &g6.sin6_addr);
+	if (WSAStartup(MAKEWORD(2, 2), &wsa))
+		_exit(4);
+	s4 = WSASocket(AF_INET, SOCK_DGRAM, 0, NULL, 0, 0);
+	s6 = WSASocket(AF_INET6, SOCK_DGRAM, 0, NULL, 0, 0);
+	if (setsockopt(s4, IPPROTO_IP, IP_MULTICAST_IF, &from, sizeof(from)) ||
+	    setsockopt(s4, IPPROTO_IP, IP_MULTICAST_TTL, &ttl, sizeof(ttl)) ||
+	    setsockopt(s6, IPPROTO_IPV6, IPV6_MULTICAST_IF, &ifindex, sizeof(ifindex)) ||
+	    setsockopt(s6, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &ttl, sizeof(ttl)))
+		_exit(5);
+	for (i = 0; i < count; i++) {
+		for (k = 0; k < 4; k++)
+			while (atomic_load(&shared->received[k]) + AHEAD < i &&
+			       !atomic_load(&shared->failed))
+				usleep(100);
+		if (sendto(s4, &i, sizeof(i), 0, (struct sockaddr *)&g4, sizeof(g4)) != 4 ||
+		    sendto(s6, &i, sizeof(i), 0, (struct sockaddr *)&g6, sizeof(g6)) != 4)
+			_exit(6);
+	}
+}
+
+static SOCKET member(int family)
+{
+	struct sockaddr_in at4 = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	struct sockaddr_in6 at6 = { .sin6_family = AF_INET6, .sin6_port = htons(PORT) };
+	SOCKET s = WSASocket(family, SOCK_DGRAM, 0, NULL, 0, WSA_FLAG_OVERLAPPED);
+	DWORD on = 1, patience = 8000 * slow();
+
+	assert_int_equal(setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+	assert_int_equal(setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &patience,
+				    sizeof(patience)), 0);
+	if (family == AF_INET) {
+		IP_MREQ_SOURCE req = { .imr_multiaddr.s_addr = inet_addr(GROUP4) };
+
+		req.imr_sourceaddr.s_addr = inet_addr("10.77.0.2");
+		/* Windows' way to name an interface by its index */
+		req.imr_interface.s_addr = htonl(if_nametoindex("oa"));
+		assert_int_equal(bind(s, (SOCKADDR *)&at4, sizeof(at4)), 0);
+		assert_int_equal(setsockopt(s, IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP, &req,
+					    sizeof(req)), 0);
+		assert_int_equal(setsockopt(s, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)), 0);
+		assert_int_equal(setsockopt(s, IPPROTO_IP, IP_RECVTTL, &on, sizeof(on)), 0);
+	} else {
+		struct sockaddr_in6 g = { .sin6_family = AF_INET6 };
+		GROUP_SOURCE_REQ req = { .gsr_interface = if_nametoindex("oa") };
+
+		inet_pton(AF_INET6, GROUP6, &g.sin6_addr);
+		memcpy(&req.gsr_group, &g, sizeof(g));
+		inet_pton(AF_INET6, "fd77::2", &g.sin6_addr);
+		memcpy(&req.gsr_source, &g, sizeof(g));
+		assert_int_equal(bind(s, (SOCKADDR *)&at6, sizeof(at6)), 0);
+		assert_int_equal(setsockopt(s, IPPROTO_IPV6, MCAST_JOIN_SOURCE_GROUP, &req,
+					    sizeof(req)), 0);
+		assert_int_equal(setsockopt(s, IPPROTO_IPV6, IPV6_PKTINFO, &on, sizeof(on)),
+				 0);
+		assert_int_equal(setsockopt(s, IPPROTO_IPV6, IPV6_HOPLIMIT, &on,
+					    sizeof(on)), 0);
+	}
+	return s;
+}
+
+struct subscriber {
+	SOCKET s;
+	int family;
+	unsigned int nr;
+	const char *wrong;		/* what was, NULL if nothing */
+};
+
+/* told - both control messages are there and say what is so */
+static bool told(WSAMSG *msg, int family)
+{
+	bool info = false, ttl = false;
+	WSACMSGHDR *c;
+	int value;
+
+	for (c = WSA_CMSG_FIRSTHDR(msg); c; c = WSA_CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+			IN_PKTINFO in;
+
+			memcpy(&in, WSA_CMSG_DATA(c), sizeof(in));
+			info = in.ipi_addr.s_addr == inet_addr(GROUP4) &&
+			       in.ipi_ifindex == if_nametoindex("oa");
+		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+			struct in6_addr group;
+			IN6_PKTINFO in;
+
+			inet_pton(AF_INET6, GROUP6, &group);
+			memcpy(&in, WSA_CMSG_DATA(c), sizeof(in));
+			info = !memcmp(&in.ipi6_addr, &group, sizeof(group)) &&
+			       in.ipi6_ifindex == if_nametoindex("oa");
+		} else if ((family == AF_INET && c->cmsg_type == IP_TTL) ||
+			   (family == AF_INET6 && c->cmsg_type == IPV6_HOPLIMIT)) {
+			memcpy(&value, WSA_CMSG_DATA(c), sizeof(value));
+			ttl = value == TTL;
+		}
+	}
+	return info && ttl;
+}
+
+static void *subscribe(void *arg)
+{
+	struct subscriber *sub = arg;
+	GUID id = WSAID_WSARECVMSG;
+	LPFN_WSARECVMSG recv_msg;
+	char control[200];
+	uint32_t i, got;
+	WSABUF buf = { sizeof(got), (char *)&got };
+	DWORD n;
+
+	if (WSAIoctl(sub->s, SIO_GET_EXTENSION_FUNCTION_POINTER, &id, sizeof(id), &recv_msg,
+		     sizeof(recv_msg), &n, NULL, NULL)) {
+		sub->wrong = "no WSARecvMsg";
+		return NULL;
+	}
+	for (i = 0; i < count && !sub->wrong; i++) {
+		WSAMSG msg = {
+			.lpBuffers = &buf,
+			.dwBufferCount = 1,
+			.Control = { sizeof(control), control },
+		};
+
+		if (recv_msg(sub->s, &msg, &n, NULL, NULL))
+			sub->wrong = "a receive failed";
+		else if (n != sizeof(got) || got != i)
+			sub->wrong = "one is missing";
+		else if (!(msg.dwFlags & MSG_MCAST))
+			sub->wrong = "not told that it is of a group";
+		else if (!told(&msg, sub->family))
+			sub->wrong = "address, interface or TTL";
+		else
+			atomic_fetch_add(&shared->received[sub->nr], 1);
+	}
+	if (sub->wrong)
+		atomic_store(&shared->failed, true);
+	return NULL;
+}
+
+static void source_specific_groups_with_two_subscribers(void **state)
+{
+	struct subscriber sub[4];
+	pthread_t thread[4];
+	WSADATA wsa;
+	unsigned int i;
+
+	(void)state;
+	count = number("ODG_GROUP_COUNT", 2000);
+	two_namespaces(send_groups);
+	assert_int_equal(WSAStartup(MAKEWORD(2, 2), &wsa), 0);
+	for (i = 0; i < 4; i++) {
+		int family = i < 2 ? AF_INET : AF_INET6;
+
+		sub[i] = (struct subscriber){ member(family), family, i, NULL };
+		assert_int_equal(pthread_create(&thread[i], NULL, subscribe, &sub[i]), 0);
+	}
+	start();
+	for (i = 0; i < 4; i++)
+		pthread_join(thread[i], NULL);
+	for (i = 0; i < 4; i++)
+		if (sub[i].wrong)
+			fail_msg("subscriber %u, after %u: %s", i,
+				 atomic_load(&shared->received[i]), sub[i].wrong);
+	b_ends_well();
+	assert_int_equal(WSACleanup(), 0);
+}
+
+/* Sends that wait for room */
+
+#define SENDS		64
+#define SIZE		1000
+
+/* take_sends - all of them, whole, in order */
+static void take_sends(void)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	struct pollfd p = { .events = POLLIN };
+	unsigned char data[SIZE + 1];
+	int i, k, s;
+	WSADATA wsa;
+
+	WSAStartup(MAKEWORD(2, 2), &wsa);
+	s = (int)WSASocket(AF_INET, SOCK_DGRAM, 0, NULL, 0, 0);
+	if (bind(s, (struct sockaddr *)&at, sizeof(at)))
+		_exit(4);
+	atomic_store(&shared->ready, 5);
+	p.fd = s;
+	for (i = 0; i < SENDS; i++) {
+		if (poll(&p, 1, (int)(8000 * slow())) != 1)
+			_exit(5);
+		if (recv(s, data, sizeof(data), 0) != SIZE)
+			_exit(6);
+		for (k = 0; k < SIZE; k++)
+			if (data[k] != (unsigned char)(i + k))
+				_exit(7);
+	}
+}
+
+static void pended_sends_go_out_whole_and_in_order(void **state)
+{
+	static unsigned char data[SENDS][SIZE];
+	static WSAOVERLAPPED ov[SENDS];
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	int i, k, pended = 0;
+	DWORD small = 1, n, flags;
+	WSADATA wsa;
+	SOCKET s;
+
+	(void)state;
+	two_namespaces(take_sends);
+	shell("tc qdisc add dev oa root tbf rate 2mbit burst 2000 limit 1000000");
+	start();
+	wait_ready(5);
+	assert_int_equal(WSAStartup(MAKEWORD(2, 2), &wsa), 0);
+	s = WSASocket(AF_INET, SOCK_DGRAM, 0, NULL, 0, WSA_FLAG_OVERLAPPED);
+	assert_int_equal(setsockopt(s, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+	inet_pton(AF_INET, "10.77.0.2", &to.sin_addr);
+	for (i = 0; i < SENDS; i++) {
+		WSABUF buf = { SIZE, (char *)data[i] };
+
+		for (k = 0; k < SIZE; k++)
+			data[i][k] = (unsigned char)(i + k);
+		ov[i].hEvent = WSACreateEvent();
+		if (!WSASendTo(s, &buf, 1, NULL, 0, (SOCKADDR *)&to, sizeof(to), &ov[i], NULL))
+			continue;
+		assert_int_equal(WSAGetLastError(), WSA_IO_PENDING);
+		pended++;
+	}
+	assert_true(pended > 0);
+	for (i = 0; i < SENDS; i++) {
+		assert_int_equal(WSAWaitForMultipleEvents(1, &ov[i].hEvent, TRUE,
+							  8000 * slow(), FALSE), 0);
+		/* In order: none before it is still waiting. */
+		for (k = 0; k <= i; k++)
+			assert_true(HasOverlappedIoCompleted(&ov[k]));
+		assert_true(WSAGetOverlappedResult(s, &ov[i], &n, FALSE, &flags));
+		assert_int_equal(n, SIZE);
+	}
+	b_ends_well();
+	assert_int_equal(WSACleanup(), 0);
+}
+
+static void pended_sends_are_cancelled_by_close(void **state)
+{
+	static char data[SIZE];
+	static WSAOVERLAPPED ov[SENDS];
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	WSABUF buf = { SIZE, data };
+	int i, done = 0, aborted = 0;
+	DWORD small = 1, n, flags;
+	SOCKET s, other;
+	WSADATA wsa;
+
+	(void)state;
+	two_namespaces((void (*)(void))pause);
+	shell("tc qdisc add dev oa root tbf rate 8kbit burst 2000 limit 1000000");
+	assert_int_equal(WSAStartup(MAKEWORD(2, 2), &wsa), 0);
+	s = WSASocket(AF_INET, SOCK_DGRAM, 0, NULL, 0, WSA_FLAG_OVERLAPPED);
+	other = WSASocket(AF_INET, SOCK_DGRAM, 0, NULL, 0, WSA_FLAG_OVERLAPPED);
+	assert_int_equal(setsockopt(s, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+	inet_pton(AF_INET, "10.77.0.2", &to.sin_addr);
+	for (i = 0; i < SENDS; i++) {
+		ov[i].hEvent = WSACreateEvent();
+		if (WSASendTo(s, &buf, 1, NULL, 0, (SOCKADDR *)&to, sizeof(to), &ov[i], NULL))
+			assert_int_equal(WSAGetLastError(), WSA_IO_PENDING);
+	}
+	assert_int_equal(closesocket(s), 0);
+	for (i = 0; i < SENDS; i++) {
+		assert_int_equal(WSAWaitForMultipleEvents(1, &ov[i].hEvent, TRUE,
+							  8000 * slow(), FALSE), 0);
+		if (WSAGetOverlappedResult(other, &ov[i], &n, FALSE, &flags)) {
+			done++;
+			continue;
+		}
+		assert_int_equal(WSAGetLastError(), WSA_OPERATION_ABORTED);
+		aborted++;
+	}
+	assert_true(aborted > 0);
+	assert_int_equal(done + aborted, SENDS);
+	assert_int_equal(kill(b, SIGKILL), 0);
+	assert_int_equal(waitpid(b, &i, 0), b);
+	assert_int_equal(WSACleanup(), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(source_specific_groups_with_two_subscribers),
+		cmocka_unit_test(pended_sends_go_out_whole_and_in_order),
+		cmocka_unit_test(pended_sends_are_cancelled_by_close),
+	};
+
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		return 1;
+	return cmocka_run_group_tests_name("winsock net", tests, NULL, NULL);
+}
