@@ -315,7 +315,7 @@ static void iperf3_through_a_relay(void **state)
 	stop(&there);
 	stop(&back);
 	/* Behind the intervals */
-	out = strstr(out, "\"end\":");
+	out = strstr(out, "\"end\":\t{");
 	assert_non_null(out);
 	assert_int_equal(number_after(out, "\"lost_packets\":"), 0);
 	assert_int_equal(number_after(out, "\"packets\":"), 100);

@@ -36,6 +36,7 @@
 #define GROUP6		"ff35::7"
 #define TTL		7
 #define AHEAD		50		/* datagrams, of one receive buffer */
+#define NOT_YET		0xffffffffU	/* in a datagram that does not count */
 
 static DWORD slow(void)
 {
@@ -66,6 +67,7 @@ static void shell(const char *fmt, ...)
 /* What the two processes share. */
 static struct shared {
 	atomic_int ready;		/* steps of setting up */
+	atomic_bool open[4];		/* the way to a subscriber */
 	atomic_uint received[4];
 	atomic_bool failed;
 } *shared;
@@ -152,6 +154,13 @@ static void send_groups(void)
 	    setsockopt(s6, IPPROTO_IPV6, IPV6_MULTICAST_IF, &ifindex, sizeof(ifindex)) ||
 	    setsockopt(s6, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &ttl, sizeof(ttl)))
 		_exit(5);
+	/* Until all are reached: devices and addresses settle when they like. */
+	i = NOT_YET;
+	for (k = 0; k < 4 && !atomic_load(&shared->failed); k += atomic_load(&shared->open[k])) {
+		sendto(s4, &i, sizeof(i), 0, (struct sockaddr *)&g4, sizeof(g4));
+		sendto(s6, &i, sizeof(i), 0, (struct sockaddr *)&g6, sizeof(g6));
+		usleep(10000);
+	}
 	for (i = 0; i < count; i++) {
 		for (k = 0; k < 4; k++)
 			while (atomic_load(&shared->received[k]) + AHEAD < i &&
@@ -256,7 +265,7 @@ static void *subscribe(void *arg)
 		sub->wrong = "no WSARecvMsg";
 		return NULL;
 	}
-	for (i = 0; i < count && !sub->wrong; i++) {
+	for (i = 0; i < count && !sub->wrong;) {
 		WSAMSG msg = {
 			.lpBuffers = &buf,
 			.dwBufferCount = 1,
@@ -265,6 +274,8 @@ static void *subscribe(void *arg)
 
 		if (recv_msg(sub->s, &msg, &n, NULL, NULL))
 			sub->wrong = "a receive failed";
+		else if (n == sizeof(got) && got == NOT_YET)
+			atomic_store(&shared->open[sub->nr], true);
 		else if (n != sizeof(got) || got != i)
 			sub->wrong = "one is missing";
 		else if (!(msg.dwFlags & MSG_MCAST))
@@ -272,7 +283,7 @@ static void *subscribe(void *arg)
 		else if (!told(&msg, sub->family))
 			sub->wrong = "address, interface or TTL";
 		else
-			atomic_fetch_add(&shared->received[sub->nr], 1);
+			i = atomic_fetch_add(&shared->received[sub->nr], 1) + 1;
 	}
 	if (sub->wrong)
 		atomic_store(&shared->failed, true);

@@ -18,6 +18,8 @@
 #define MAX_MESSAGE_V4	65507
 #define MAX_MESSAGE_V6	65527
 
+#define STATUS_INVALID_BUFFER_SIZE	0xC0000206U
+
 struct call {
 	struct odgw_socket sock;
 	const WSABUF *buffers;
@@ -32,6 +34,8 @@ struct call {
 	int no_peer;			/* the code for "sent to whom?" */
 	struct sockaddr_storage group;	/* that WSAJoinLeaf() joined */
 
+	struct odg_seg *segs;		/* of an overlapped one */
+	struct odg_seg few_segs[FEW_BUFFERS];
 	struct msghdr msg;
 	struct iovec few[FEW_BUFFERS];
 	char control_out[MAX_CONTROL];
@@ -167,34 +171,80 @@ static int send_now(const struct call *c)
 	return ret ? odgw_wsa_from_errno(ret) : 0;
 }
 
-/* start - in the way of odgw_start() */
-static int start(struct odg_port *port, struct odgw_ticket *ticket, void *arg)
+/* vanish - in the way of odgw_start(): done at once */
+static int vanish(struct odg_port *port, struct odgw_ticket *ticket, void *arg)
 {
 	const struct call *c = arg;
-	int ret = 0;
 
 	(void)port;
-	if (!vanishes(c))
-		ret = transmit(c, MSG_DONTWAIT);
-	else if (odgw_socket_bind_any(&c->sock))
-		ret = -EINVAL;
-	if (ret)
-		return ret;
+	if (odgw_socket_bind_any(&c->sock))
+		return -EADDRINUSE;
 	ticket->done = (struct odg_cqe_wide){ .cqe.len = (uint16_t)c->total };
 	if (ticket->eventfd >= 0)
 		odgw_eventfd_set(ticket->eventfd);
 	return 1;
 }
 
+/* start - in the way of odgw_start(); without room it waits for it */
+static int start(struct odg_port *port, struct odgw_ticket *ticket, void *arg)
+{
+	struct call *c = arg;
+	struct odg_send send = {
+		.user_data = ticket->user_data,
+		.segs = (uintptr_t)c->segs,
+		.nr_segs = c->nr_buffers,
+		.flags = c->flags & MSG_DONTROUTE ? ODG_SEND_DONTROUTE : 0,
+		.eventfd = ticket->eventfd,
+		.result = (uintptr_t)&ticket->done,
+		.name = (uintptr_t)c->msg.msg_name,
+		.namelen = c->msg.msg_namelen,
+		.control = (uintptr_t)c->msg.msg_control,
+		.controllen = (uint32_t)c->msg.msg_controllen,
+	};
+	int ret = odg_send(port, c->sock.fd, &send, 1);
+
+	if (may_be_an_old_one(-ret))
+		ret = odg_send(port, c->sock.fd, &send, 1);
+	ticket->id = send.id;
+	return ret < 0 ? ret : send.state == ODG_SEND_DONE;
+}
+
+/* ended - one that was too large for its way shares no code with receives */
+static void ended(const struct odgw_op *op, const struct odg_cqe_wide *cqe,
+		  struct odgw_end *end)
+{
+	(void)op;
+	if (cqe->cqe.status == -EMSGSIZE)
+		end->status = STATUS_INVALID_BUFFER_SIZE;
+}
+
 static int send_overlapped(struct call *c)
 {
-	struct odgw_op op = { .overlapped = c->ov, .family = c->sock.family };
+	struct odgw_op op = {
+		.overlapped = c->ov,
+		.store = ended,
+		.family = c->sock.family,
+	};
 	struct odgw_end end;
 	int err;
+	DWORD i;
 
-	err = odgw_overlapped_start(&c->sock, &op, c->routine, start, c, &end);
+	c->segs = c->few_segs;
+	if (c->nr_buffers > FEW_BUFFERS)
+		c->segs = malloc(c->nr_buffers * sizeof(*c->segs));
+	if (!c->segs)
+		return WSAENOBUFS;
+	for (i = 0; i < c->nr_buffers; i++)
+		c->segs[i] = (struct odg_seg){
+			.addr = (uintptr_t)c->buffers[i].buf,
+			.len = c->buffers[i].len,
+		};
+	err = odgw_overlapped_start(&c->sock, &op, c->routine,
+				    vanishes(c) ? vanish : start, c, &end);
 	if (!err && c->bytes)
 		*c->bytes = end.bytes;
+	if (c->segs != c->few_segs)
+		free(c->segs);
 	return err;
 }
 
