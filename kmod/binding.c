@@ -39,6 +39,7 @@
 
 #include "binding.h"
 #include "compat.h"
+#include "hist.h"
 #include "icmp.h"
 #include "op.h"
 #include "port.h"
@@ -47,6 +48,7 @@
 #include "rq.h"
 #include "sendq.h"
 #include "sockq.h"
+#include "stats.h"
 
 /* Not a UDP_ENCAP_* of the kernel; getsockopt(UDP_ENCAP) shows it. */
 #define ODG_ENCAP_TYPE 0xda
@@ -69,7 +71,11 @@ static struct odg_binding *odg_sk_last_binding(struct sock *sk)
 
 static void odg_binding_free_rcu(struct rcu_head *rcu)
 {
-	kfree(container_of(rcu, struct odg_binding, rcu));
+	struct odg_binding *binding = container_of(rcu, struct odg_binding,
+						   rcu);
+
+	kfree(binding->hist);
+	kfree(binding);
 	/* odg_exit() waits for this callback to return */
 	module_put(THIS_MODULE);
 }
@@ -121,6 +127,7 @@ static void odg_binding_abort(struct odg_binding *binding)
 	odg_rq_socket_gone(binding);
 	odg_abort_list(binding, &binding->fifo);
 	odg_abort_list(binding, &binding->sends);
+	odg_totals_keep(binding);
 	spin_unlock_bh(&binding->lock);
 }
 
@@ -168,6 +175,7 @@ static struct odg_binding *odg_binding_alloc(struct sock *sk)
 		return NULL;
 
 	binding->sk = sk;
+	binding->inode = sock_i_ino(sk);
 	/* one for the socket, one for the caller */
 	refcount_set(&binding->ref, 2);
 	mutex_init(&binding->post_lock);
@@ -178,6 +186,7 @@ static struct odg_binding *odg_binding_alloc(struct sock *sk)
 	INIT_WORK(&binding->send_work, odg_sendq_work);
 	binding->drops_start = atomic_read(&sk->sk_drops);
 	binding->drops_told = binding->drops_start;
+	odg_events_init(binding);
 	if (odg_registry_reserve(binding)) {
 		kfree(binding);
 		return NULL;

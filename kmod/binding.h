@@ -11,6 +11,9 @@
 #include <linux/workqueue.h>
 #include <net/sock.h>
 
+#include "event.h"
+
+struct odg_hist;
 struct odg_op;
 struct odg_rq;
 
@@ -23,6 +26,7 @@ struct odg_rq;
  *	for others under @lock while not @dead
  * @ref: the attachment, and each call that works with the binding
  * @id: its number in the registry
+ * @inode: the socket's, for people
  * @post_lock: one post at a time, so that posting order is the FIFO's order
  * @flags: ODG_BIND_*; written under @lock
  * @lock: protects everything below
@@ -45,9 +49,14 @@ struct odg_rq;
  * @truncated: datagrams delivered that did not fit
  * @icmp: ICMP errors that came
  * @bytes: payload delivered
+ * @aborted: receives that ended without a datagram
+ * @last_ns: arrival of the last datagram delivered
+ * @hist: its latencies, or NULL if nobody asked
  * @cqe: the completion that is being made
  * @send_lock: held while @sending is tried
  * @send_work: tries
+ * @slow: enum odg_slow; written on the slow way, without a lock
+ * @events: what is to be told of
  * @saved_data_ready: sk->sk_data_ready as we found it
  * @saved_write_space: sk->sk_write_space as we found it, NULL before
  *	odg_sendq_hook(); sk_callback_lock
@@ -58,6 +67,7 @@ struct odg_binding {
 	struct sock *sk;
 	refcount_t ref;
 	u32 id;
+	unsigned long inode;
 	struct mutex post_lock;		/* posting order */
 	u32 flags;
 
@@ -80,11 +90,16 @@ struct odg_binding {
 	u64 truncated;
 	u64 icmp;
 	u64 bytes;
+	u64 aborted;
+	u64 last_ns;
+	struct odg_hist *hist;
 	struct odg_cqe_wide cqe;
 
 	struct mutex send_lock;		/* see above */
 	struct work_struct send_work;
 
+	u8 slow;
+	struct odg_events events;
 	void (*saved_data_ready)(struct sock *sk);
 	void (*saved_write_space)(struct sock *sk);
 	void (*saved_destruct)(struct sock *sk);

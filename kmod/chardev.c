@@ -151,7 +151,9 @@ static int odg_ioctl_unbind(struct odg_port *port, union odg_arg *arg)
 static int odg_do_sock_stats(struct odg_binding *binding, struct sock *sk,
 			     union odg_arg *arg)
 {
+	spin_lock_bh(&binding->lock);
 	odg_sock_get_stats(binding, &arg->sock_stats);
+	spin_unlock_bh(&binding->lock);
 	return 0;
 }
 

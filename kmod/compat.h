@@ -14,6 +14,7 @@
 #include <linux/icmpv6.h>
 #include <linux/udp.h>
 #include <linux/version.h>
+#include <net/genetlink.h>
 #include <net/icmp.h>
 #include <net/sock.h>
 #include <net/udp_tunnel.h>
@@ -65,6 +66,13 @@ static inline bool odg_sk_recverr(struct sock *sk)
 	return inet_test_bit(RECVERR, sk);
 #endif
 }
+
+/* 6.7: the group's flag got a name of its own; the old one was a command's. */
+#ifdef GENL_MCAST_CAP_NET_ADMIN
+#define ODG_GENL_MCAST_NET_ADMIN GENL_MCAST_CAP_NET_ADMIN
+#else
+#define ODG_GENL_MCAST_NET_ADMIN GENL_UNS_ADMIN_PERM
+#endif
 
 /*
  * 6.2: encap_err_rcv gets the error already converted, and the functions that

@@ -125,6 +125,7 @@ void odg_icmp_error(struct sock *sk, struct sk_buff *skb, int err, __be16 port,
 		/* nor in sk_err, where the next post would find it */
 		to_socket = false;
 	} else if (binding->depth) {
+		binding->aborted++;
 		odg_op_complete(list_first_entry(&binding->fifo, struct odg_op,
 						 node), &cqe);
 		to_socket = false;

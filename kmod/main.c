@@ -9,6 +9,7 @@
 #include <linux/rcupdate.h>
 #include <linux/workqueue.h>
 
+#include "genl.h"
 #include "main.h"
 #include "registry.h"
 
@@ -25,11 +26,16 @@ static int __init odg_init(void)
 	ret = odg_registry_init();
 	if (ret)
 		goto err_wq;
-	ret = odg_chardev_init();
+	ret = odg_genl_init();
 	if (ret)
 		goto err_registry;
+	ret = odg_chardev_init();
+	if (ret)
+		goto err_genl;
 	return 0;
 
+err_genl:
+	odg_genl_exit();
 err_registry:
 	odg_registry_exit();
 err_wq:
@@ -40,6 +46,7 @@ err_wq:
 static void __exit odg_exit(void)
 {
 	odg_chardev_exit();
+	odg_genl_exit();
 	odg_registry_exit();
 	destroy_workqueue(odg_wq);
 	/* bindings and ports are freed by RCU callbacks of ours */

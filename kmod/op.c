@@ -98,6 +98,8 @@ void odg_op_complete(struct odg_op *op, struct odg_cqe_wide *cqe)
 /* End a posted op whose port is going: nobody is told, its event stays as is. */
 void odg_op_drop(struct odg_op *op)
 {
+	/* a send is no receive */
+	op->binding->aborted += !op->tx;
 	odg_op_unlink(op);
 	odg_port_finished(op->port, op);
 }
@@ -110,6 +112,8 @@ void odg_op_fail(struct odg_op *op, int status)
 		.cqe.flags = op->tx ? ODG_CQE_SEND : 0,
 	};
 
+	/* a send is no receive */
+	op->binding->aborted += !op->tx;
 	odg_op_complete(op, &cqe);
 }
 

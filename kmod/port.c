@@ -37,6 +37,7 @@
 #include <net/net_namespace.h>
 
 #include "cancel.h"
+#include "event.h"
 #include "main.h"
 #include "notify.h"
 #include "port.h"
@@ -93,10 +94,23 @@ struct odg_port *odg_port_create(void)
 }
 EXPORT_SYMBOL_IF_KUNIT(odg_port_create);
 
+/* Who has receives outstanding may not have meant to end. */
+static void odg_port_tell_end(struct odg_port *port)
+{
+	u32 outstanding;
+
+	spin_lock_bh(&port->lock);
+	outstanding = port->posted - port->completed;
+	spin_unlock_bh(&port->lock);
+	if (outstanding)
+		odg_event_port_died(port, outstanding);
+}
+
 void odg_port_release(struct odg_port *port)
 {
 	odg_registry_del_port(port);
 	if (port->ready) {
+		odg_port_tell_end(port);
 		odg_drop_all(port);
 		odg_rq_port_gone(port);
 		odg_notify_close(port);

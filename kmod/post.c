@@ -22,6 +22,7 @@
 
 #include "binding.h"
 #include "compat.h"
+#include "hist.h"
 #include "op.h"
 #include "port.h"
 #include "post.h"
@@ -142,11 +143,15 @@ static int odg_take_error(struct odg_posting *p, int status)
 	};
 	int ret = odg_answer_done(p, &cqe);
 
-	if (ret)
+	if (ret) {
 		odg_keep_error(p->binding, status);
-	else
-		odg_finish_now(p, &cqe);
-	return ret;
+		return ret;
+	}
+	spin_lock_bh(&p->binding->lock);
+	p->binding->aborted++;
+	spin_unlock_bh(&p->binding->lock);
+	odg_finish_now(p, &cqe);
+	return 0;
 }
 
 static int odg_copy_datagram(struct odg_posting *p, struct sk_buff *skb,
@@ -211,6 +216,8 @@ static int odg_take_now(struct odg_posting *p)
 			spin_lock_bh(&binding->lock);
 			binding->from_queue++;
 			odg_count_delivery(binding, &cqe);
+			if (binding->hist)
+				odg_hist_add(binding, &cqe.cqe, false);
 			spin_unlock_bh(&binding->lock);
 			odg_finish_now(p, &cqe);
 			break;

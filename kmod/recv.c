@@ -22,6 +22,8 @@
 #include <net/udp.h>
 
 #include "binding.h"
+#include "event.h"
+#include "hist.h"
 #include "op.h"
 #include "port.h"
 #include "recv.h"
@@ -170,7 +172,11 @@ void odg_count_delivery(struct odg_binding *binding,
 {
 	lockdep_assert_held(&binding->lock);
 
-	binding->drops_told += cqe->cqe.drops;
+	binding->last_ns = cqe->cqe.rx_ns;
+	if (unlikely(cqe->cqe.drops)) {
+		binding->drops_told += cqe->cqe.drops;
+		odg_event_if_dropped(binding);
+	}
 	binding->bytes += cqe->cqe.len;
 	if (cqe->cqe.status)
 		binding->truncated++;
@@ -204,8 +210,11 @@ static bool odg_next_target(struct odg_binding *binding,
 	    odg_rq_target(rq, target))
 		return true;
 	if (!op || (rq && (s32)(rq->cons - op->rq_pos) < 0 &&
-		    odg_rq_waiting(rq)))
+		    odg_rq_waiting(rq))) {
+		if (!rq)
+			target->slow = ODG_SLOW_NOTHING_POSTED;
 		return false;
+	}
 
 	target->op = op;
 	target->rq = NULL;
@@ -256,6 +265,8 @@ static void odg_deliver(struct odg_binding *binding, struct odg_target *target,
 			cqe->cqe.flags |= ODG_CQE_QUIET;
 		odg_port_submit(target->port, cqe);
 	}
+	if (unlikely(binding->hist))
+		odg_hist_add(binding, &cqe->cqe, offset);
 }
 
 /* Queue -> receives, as long as both have something.  Lock held. */
@@ -323,6 +334,18 @@ void odg_data_ready(struct sock *sk)
 	rcu_read_unlock();
 }
 
+/* On to the socket's queue, by the slow way. */
+static int odg_pass_on(struct odg_binding *binding, enum odg_slow why)
+{
+	WRITE_ONCE(binding->slow, why);
+	/* one that was served before and is not now; not one that never posts */
+	if (why != ODG_SLOW_QUEUE &&
+	    (READ_ONCE(binding->direct) || READ_ONCE(binding->from_queue)))
+		odg_event_starved(binding);
+	odg_event_if_dropped(binding);
+	return ODG_PASS_ON;
+}
+
 static int odg_discard(struct odg_binding *binding, struct sk_buff *skb)
 {
 	spin_lock(&binding->lock);
@@ -339,6 +362,7 @@ static int odg_filtered(struct odg_binding *binding, struct sk_buff *skb)
 
 	spin_lock(&binding->lock);
 	binding->filtered++;
+	binding->slow = ODG_SLOW_FILTER;
 	spin_unlock(&binding->lock);
 	__UDP_INC_STATS(sock_net(sk), UDP_MIB_INERRORS, 0);
 	atomic_inc(&sk->sk_drops);
@@ -357,8 +381,10 @@ int odg_encap_rcv(struct sock *sk, struct sk_buff *skb)
 		return ODG_PASS_ON;
 	if (READ_ONCE(binding->flags) & ODG_BIND_DISCARD)
 		return odg_discard(binding, skb);
-	if (!odg_something_posted(binding) || !odg_sockq_empty(sk))
-		return ODG_PASS_ON;
+	if (!odg_something_posted(binding))
+		return odg_pass_on(binding, ODG_SLOW_NOTHING_POSTED);
+	if (!odg_sockq_empty(sk))
+		return odg_pass_on(binding, ODG_SLOW_QUEUE);
 
 	/*
 	 * The stack filters after this hook, and only what it queues: without
@@ -369,6 +395,7 @@ int odg_encap_rcv(struct sock *sk, struct sk_buff *skb)
 		return odg_filtered(binding, skb);
 
 	spin_lock(&binding->lock);
+	target.slow = ODG_SLOW_QUEUE;
 	if (odg_sockq_empty(sk) && odg_next_target(binding, &target)) {
 		binding->direct++;
 		odg_deliver(binding, &target, skb, sizeof(struct udphdr));
@@ -376,7 +403,7 @@ int odg_encap_rcv(struct sock *sk, struct sk_buff *skb)
 	}
 	spin_unlock(&binding->lock);
 	if (!delivered)
-		return ODG_PASS_ON;
+		return odg_pass_on(binding, target.slow);
 	consume_skb(skb);
 	return ODG_CONSUMED;
 }

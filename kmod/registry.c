@@ -34,31 +34,9 @@
 #include "port.h"
 #include "registry.h"
 
-/**
- * struct odg_table - objects of one kind
- * @all: by number
- * @next: where the search for a free number begins; @all's lock
- * @changes: counts joins and leaves
- */
-struct odg_table {
-	struct xarray all;
-	u32 next;
-	atomic_t changes;
-};
-
-/**
- * struct odg_net - what a namespace has
- * @bindings: all of its sockets
- * @ports: all that were opened in it
- */
-struct odg_net {
-	struct odg_table bindings;
-	struct odg_table ports;
-};
-
 static unsigned int odg_net_id;
 
-static struct odg_net *odg_net(const struct net *net)
+struct odg_net *odg_net(const struct net *net)
 {
 	return net_generic(net, odg_net_id);
 }
@@ -184,12 +162,20 @@ unsigned int odg_registry_port_changes(struct net *net)
 static void odg_table_init(struct odg_table *table)
 {
 	xa_init_flags(&table->all, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_BH);
+	/* for a netlink dump 0 means that nobody counts */
+	atomic_set(&table->changes, 1);
 }
 
 static int __net_init odg_net_init(struct net *net)
 {
-	odg_table_init(&odg_net(net)->bindings);
-	odg_table_init(&odg_net(net)->ports);
+	struct odg_net *on = odg_net(net);
+
+	odg_table_init(&on->bindings);
+	odg_table_init(&on->ports);
+	spin_lock_init(&on->gone_lock);
+	ratelimit_state_init(&on->died_limit, 5 * HZ, 50);
+	/* or it would say in the log how many were left out */
+	ratelimit_set_flags(&on->died_limit, RATELIMIT_MSG_ON_RELEASE);
 	return 0;
 }
 

@@ -146,6 +146,7 @@ static void odg_rq_fail(struct odg_target *target, int status)
 		.cqe.flags = target->quiet ? ODG_CQE_QUIET : 0,
 	};
 
+	target->rq->binding->aborted++;
 	odg_rq_take(target);
 	odg_port_submit(target->rq->port, &cqe);
 }
@@ -171,13 +172,18 @@ bool odg_rq_target(struct odg_rq *rq, struct odg_target *target)
 		u32 posted = odg_rq_position(rq) - rq->cons;
 		int ret;
 
-		if (!posted || !odg_port_reserve(rq->port))
+		target->slow = ODG_SLOW_NOTHING_POSTED;
+		if (!posted)
+			return false;
+		target->slow = ODG_SLOW_NO_ROOM;
+		if (!odg_port_reserve(rq->port))
 			return false;
 		ret = odg_rq_read(rq, posted, target);
 		if (!ret)
 			return true;
 		odg_rq_fail(target, ret);
 	}
+	target->slow = ODG_SLOW_BAD_ENTRY;
 	return false;
 }
 

@@ -4,6 +4,7 @@
 
 #include <linux/llist.h>
 #include <linux/odgram.h>
+#include <linux/odgram_netlink.h>
 #include <linux/types.h>
 
 struct odg_binding;
@@ -47,6 +48,7 @@ struct odg_rq {
  * @user_data: its name
  * @quiet: its completion does not notify
  * @room: bytes of all its segments
+ * @slow: why there is none
  */
 struct odg_target {
 	struct odg_port *port;
@@ -56,6 +58,7 @@ struct odg_target {
 	u64 user_data;
 	bool quiet;
 	u32 room;
+	enum odg_slow slow;
 };
 
 int odg_rq_create(struct odg_port *port, struct odg_rq_create *arg);

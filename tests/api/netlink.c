@@ -1,0 +1,831 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The netlink family: what it shows is what is so, to whom it may be shown, and
+ * nothing malformed gets in.
+ */
+#include "nl.h"
+
+#include <arpa/inet.h>
+#include <linux/filter.h>
+#include <linux/sock_diag.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/wait.h>
+
+/* --- requests that are wrong ------------------------------------------- */
+
+static int raw(struct nl *nl, uint8_t cmd, int flags, int type, const void *data,
+	       size_t len)
+{
+	char buf[512] = { 0 };
+	struct nlmsghdr *req = nl_request(nl, buf, cmd, flags | NLM_F_ACK);
+
+	if (type)
+		mnl_attr_put(req, (uint16_t)type, len, data);
+	return nl_talk(nl, req, NULL, NULL);
+}
+
+static int set_hist(struct nl *nl, uint32_t id, uint8_t on)
+{
+	char buf[256];
+	struct nlmsghdr *req = nl_request(nl, buf, ODG_CMD_HIST_SET, NLM_F_ACK);
+
+	mnl_attr_put_u32(req, ODG_A_ID, id);
+	mnl_attr_put_u8(req, ODG_A_HIST_ON, on);
+	return nl_talk(nl, req, NULL, NULL);
+}
+
+static void malformed_requests_are_refused(void **state)
+{
+	uint64_t eight = 1;
+	uint32_t four = 1;
+	uint8_t one = 1;
+	struct nl nl;
+
+	(void)state;
+	nl_open(&nl);
+	row("no such command");
+	want(raw(&nl, 0, 0, 0, NULL, 0), -EOPNOTSUPP);
+	want(raw(&nl, ODG_CMD_EVENT, 0, 0, NULL, 0), -EOPNOTSUPP);
+	want(raw(&nl, 200, NLM_F_DUMP, 0, NULL, 0), -EOPNOTSUPP);
+	row("a dump not asked for as one, and the other way round");
+	want(raw(&nl, ODG_CMD_SOCK_GET, 0, 0, NULL, 0), -EOPNOTSUPP);
+	want(raw(&nl, ODG_CMD_PORT_GET, 0, 0, NULL, 0), -EOPNOTSUPP);
+	want(raw(&nl, ODG_CMD_TOTALS_GET, NLM_F_DUMP, 0, NULL, 0), -EOPNOTSUPP);
+	row("attributes nobody asked for");
+	want(raw(&nl, ODG_CMD_SOCK_GET, NLM_F_DUMP, ODG_A_ID, &four, 4), -EINVAL);
+	want(raw(&nl, ODG_CMD_PORT_GET, NLM_F_DUMP, ODG_A_UID, &four, 4), -EINVAL);
+	want(raw(&nl, ODG_CMD_TOTALS_GET, 0, ODG_A_ID, &four, 4), -EINVAL);
+	want(raw(&nl, ODG_CMD_HIST_GET, 0, ODG_A_UID, &four, 4), -EINVAL);
+	want(raw(&nl, ODG_CMD_HIST_GET, 0, ODG_A_MAX + 1, &four, 4), -EINVAL);
+	row("attributes that are missing");
+	want(raw(&nl, ODG_CMD_HIST_GET, 0, 0, NULL, 0), -EINVAL);
+	want(raw(&nl, ODG_CMD_HIST_SET, 0, ODG_A_ID, &four, 4), -EINVAL);
+	want(raw(&nl, ODG_CMD_HIST_SET, 0, ODG_A_HIST_ON, &one, 1), -EINVAL);
+	row("of the wrong size");
+	want(raw(&nl, ODG_CMD_HIST_GET, 0, ODG_A_ID, &one, 1), -EINVAL);
+	want(raw(&nl, ODG_CMD_HIST_GET, 0, ODG_A_ID, &eight, 8), -EINVAL);
+	want(raw(&nl, ODG_CMD_HIST_GET, 0, ODG_A_ID, NULL, 0), -EINVAL);
+	row("of a wrong value");
+	four = 0;
+	want(raw(&nl, ODG_CMD_HIST_GET, 0, ODG_A_ID, &four, 4), -ERANGE);
+	want(set_hist(&nl, 1, 2), -ERANGE);
+	row("of no socket");
+	want(set_hist(&nl, 0x7fffffff, 1), -ENOENT);
+	want(nl_do(&nl, ODG_CMD_HIST_GET, 0xffffffff, NULL, NULL), -ENOENT);
+	nl_close(&nl);
+}
+
+/* Sends len bytes of a request as they are; what the kernel says to that. */
+static int cut(struct nl *nl, struct nlmsghdr *req, uint32_t len)
+{
+	req->nlmsg_len = len;
+	return nl_talk(nl, req, NULL, NULL);
+}
+
+static void truncated_requests_are_refused(void **state)
+{
+	char buf[512] = { 0 };
+	struct nlmsghdr *req;
+	struct genlmsghdr *genl;
+	struct nlattr *attr;
+	struct nl nl;
+
+	(void)state;
+	nl_open(&nl);
+	row("no header of the family");
+	req = nl_request(&nl, buf, ODG_CMD_TOTALS_GET, NLM_F_ACK);
+	want(cut(&nl, req, NLMSG_HDRLEN), -EINVAL);
+	want(cut(&nl, req, NLMSG_HDRLEN + 3), -EINVAL);
+	row("an attribute longer than the message");
+	req = nl_request(&nl, buf, ODG_CMD_HIST_GET, NLM_F_ACK);
+	attr = mnl_nlmsg_get_payload_tail(req);
+	mnl_attr_put_u32(req, ODG_A_ID, 1);
+	attr->nla_len = 100;
+	want(cut(&nl, req, req->nlmsg_len), -EINVAL);
+	row("an attribute shorter than its header");
+	attr->nla_len = 2;
+	want(cut(&nl, req, req->nlmsg_len), -EINVAL);
+	row("half an attribute");
+	attr->nla_len = 8;
+	want(cut(&nl, req, req->nlmsg_len - 2), -EINVAL);
+	row("something behind");
+	req = nl_request(&nl, buf, ODG_CMD_HIST_GET, NLM_F_ACK);
+	mnl_attr_put_u32(req, ODG_A_ID, 1);
+	want(cut(&nl, req, req->nlmsg_len + 3), -EINVAL);
+	row("reserved field");
+	req = nl_request(&nl, buf, ODG_CMD_TOTALS_GET, NLM_F_ACK);
+	genl = mnl_nlmsg_get_payload(req);
+	genl->reserved = 1;
+	want(cut(&nl, req, req->nlmsg_len), -EINVAL);
+	nl_close(&nl);
+}
+
+/* --- ports ------------------------------------------------------------- */
+
+struct nl_port {
+	uint32_t entries;	/* in: which, by its size */
+	unsigned int found;
+	uint32_t pid, uid, outstanding, unread;
+	uint64_t pinned, posted, completed, cancelled, aborted, bad_cons;
+};
+
+static void port_is_it(const struct nlmsghdr *nlh, void *arg)
+{
+	struct nl_port *p = arg;
+	struct nl_msg m;
+
+	nl_parse(nlh, &m);
+	want(m.cmd, ODG_CMD_PORT_GET);
+	want_true(nl_u32(&m, ODG_A_ID) > 0);
+	if (nl_u32(&m, ODG_A_ENTRIES) != p->entries)
+		return;
+	p->found++;
+	p->pid = nl_u32(&m, ODG_A_PID);
+	p->uid = nl_u32(&m, ODG_A_UID);
+	p->outstanding = nl_u32(&m, ODG_A_OUTSTANDING);
+	p->unread = nl_u32(&m, ODG_A_UNREAD);
+	p->pinned = nl_u64(&m, ODG_A_PINNED);
+	p->posted = nl_u64(&m, ODG_A_POSTED);
+	p->completed = nl_u64(&m, ODG_A_COMPLETED);
+	p->cancelled = nl_u64(&m, ODG_A_CANCELLED);
+	p->aborted = nl_u64(&m, ODG_A_ABORTED);
+	p->bad_cons = nl_u64(&m, ODG_A_BAD_CONS);
+	row("%s", "");
+}
+
+static struct nl_port nl_port(struct nl *nl, uint32_t entries)
+{
+	struct nl_port p = { .entries = entries };
+
+	want(nl_dump(nl, ODG_CMD_PORT_GET, port_is_it, &p), 0);
+	return p;
+}
+
+static void a_port_is_shown_as_it_is(void **state)
+{
+	struct fix *f = *state;
+	struct nl_port seen;
+	struct port p;
+	struct nl nl;
+	int fd, sock = udp(AF_INET);
+
+	nl_open(&nl);
+	want(nl_port(&nl, 512).found, 0);
+	port_open(&p, 512, 0);
+	want(post_n(&p, sock, f->op, 5), 5);
+	send_str(f->tx, sock, "x");
+	eventually(port_unread(&p) == 1);
+	want(cancel_id(&p, f->op[4].r.id), 1);
+	close(sock);
+	eventually(port_unread(&p) == 5);
+	want(post_n(&p, f->rx, &f->op[5], 2), 2);
+	eventually(nl_port(&nl, 512).pinned > 0);
+	seen = nl_port(&nl, 512);
+	want(seen.found, 1);
+	want(seen.pid, getpid());
+	want(seen.uid, getuid());
+	want(seen.outstanding, 2);
+	want(seen.unread, 5);
+	want(seen.pinned, port_stats(&p).pinned_pages);
+	want(seen.posted, 7);
+	want(seen.completed, 5);
+	want(seen.cancelled, 1);
+	want(seen.aborted, 3);
+	want(seen.bad_cons, 0);
+	row("gone");
+	port_close(&p);
+	want(nl_port(&nl, 512).found, 0);
+	row("without a queue");
+	fd = (int)sys(open("/dev/odgram", O_RDWR | O_CLOEXEC));
+	want_true(nl_port(&nl, 0).found >= 1);
+	close(fd);
+	nl_close(&nl);
+}
+
+/* --- sockets ----------------------------------------------------------- */
+
+static void a_socket_is_shown_as_it_is(void **state)
+{
+	struct fix *f = *state;
+	union sockaddr_any a;
+	struct nl_sock s = { .inode = inode_of(f->rx) };
+	struct odg_sock_stats want_same;
+	uint64_t before = now_ns(CLOCK_REALTIME);
+	struct nl nl;
+
+	nl_open(&nl);
+	row("not bound to odgram");
+	want(nl_dump(&nl, ODG_CMD_SOCK_GET, nl_is_it, &s), 0);
+	want(s.found, 0);
+
+	want(odg_bind(&f->p, f->rx, 0), 0);
+	s = nl_sock(&nl, f->rx);
+	row("bound");
+	addr_of(f->rx, &a);
+	want(s.family, f->family);
+	want(s.uid, getuid());
+	want(s.port, port_of(f->rx));
+	if (f->family == AF_INET)
+		want(memcmp(s.addr, &a.v4.sin_addr, 4), 0);
+	else
+		want(memcmp(s.addr, &a.v6.sin6_addr, 16), 0);
+	want(s.connected, false);
+	want(s.ifindex, 0);
+	want(s.nr_groups, 0);
+	want(s.ring_entries, 0);
+	want(s.slow, ODG_SLOW_NONE);
+	want(s.last_ns, 0);
+	want(s.hist_on, false);
+	want(s.posted, 0);
+
+	queue_str(f->tx, f->rx, "queued");
+	want(post_n(&f->p, f->rx, f->op, 4), 4);
+	f->op[1].seg[0].len = 2;
+	send_str(f->tx, f->rx, "direct");
+	eventually(port_unread(&f->p) == 2);
+	want(cancel_id(&f->p, f->op[3].r.id), 1);
+	connect_to(f->rx, f->tx);
+	s = nl_sock(&nl, f->rx);
+	want(s.posted, 4);
+	want(s.depth, 1);
+	want(s.aborted, 1);
+	want(s.slow, ODG_SLOW_NOTHING_POSTED);
+	want_true(s.last_ns >= before && s.last_ns <= now_ns(CLOCK_REALTIME));
+	want(s.connected, true);
+	want(s.peer_port, port_of(f->tx));
+	want(memcmp(s.peer, s.addr, 16), 0);
+	row("the same as by the device");
+	want_same = sock_stats(&f->p, f->rx);
+	want(s.stats.arrived, want_same.arrived);
+	want(s.stats.arrived, 2);
+	want(s.stats.direct, 1);
+	want(s.stats.from_queue, 1);
+	want(s.stats.bytes, want_same.bytes);
+	row("gone");
+	want(cancel_socket(&f->p, f->rx), 1);
+	want(odg_unbind(&f->p, f->rx), 0);
+	s = (struct nl_sock){ .inode = inode_of(f->rx) };
+	want(nl_dump(&nl, ODG_CMD_SOCK_GET, nl_is_it, &s), 0);
+	want(s.found, 0);
+	for (int i = 0; i < 4; i++)
+		reap(&f->p);
+	nl_close(&nl);
+}
+
+static void a_number_stays_and_is_not_used_again(void **state)
+{
+	struct fix *f = *state;
+	struct nl nl;
+	uint32_t id;
+
+	nl_open(&nl);
+	want(odg_bind(&f->p, f->rx, 0), 0);
+	want(odg_bind(&f->p, f->tx, 0), 0);
+	id = nl_sock(&nl, f->rx).id;
+	want_true(nl_sock(&nl, f->tx).id > id);
+	want(odg_unbind(&f->p, f->tx), 0);
+	want(nl_sock(&nl, f->rx).id, id);
+	want(odg_unbind(&f->p, f->rx), 0);
+	want(odg_bind(&f->p, f->rx, 0), 0);
+	want_true(nl_sock(&nl, f->rx).id > id + 1);
+	nl_close(&nl);
+}
+
+static void why_not_the_fast_path(void **state)
+{
+	struct sock_filter nothing[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
+	struct sock_fprog prog = { .len = 1, .filter = nothing };
+	struct odg_rq_create c = { .size = sizeof(c), .fd = -1, .entries = 128 };
+	struct fix *f = *state;
+	struct odg_rqe *rqes;
+	uint32_t *prod, n = 0;
+	struct nl_sock s;
+	uint8_t *map;
+	struct nl nl;
+
+	nl_open(&nl);
+	c.fd = f->rx;
+	want(odg(f->p.fd, ODG_RQ_CREATE, &c), 0);
+	map = mmap(NULL, c.mmap_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		   f->p.fd, (off_t)c.mmap_offset);
+	want_true(map != MAP_FAILED);
+	prod = (uint32_t *)(map + c.off_prod);
+	rqes = (struct odg_rqe *)(map + c.off_entries);
+	s = nl_sock(&nl, f->rx);
+	want(s.slow, ODG_SLOW_NONE);
+	want(s.ring_entries, 128);
+	want(s.ring_depth, 0);
+
+	row("nothing posted");
+	queue_str(f->tx, f->rx, "1");
+	want(nl_sock(&nl, f->rx).slow, ODG_SLOW_NOTHING_POSTED);
+
+	row("the completion queue is full");
+	native_recv(f->rx, "1", 1);
+	for (unsigned int i = 0; i < f->p.entries; i++) {
+		op_init(&f->op[0]);
+		post_pending(&f->p, f->tx, &f->op[0]);
+	}
+	for (n = 0; n < 100; n++)
+		rqes[n] = (struct odg_rqe){ .region = 99, .len = 1 };
+	__atomic_store_n(prod, n, __ATOMIC_RELEASE);
+	queue_str(f->tx, f->rx, "2");
+	s = nl_sock(&nl, f->rx);
+	want(s.slow, ODG_SLOW_NO_ROOM);
+	want(s.ring_depth, 100);
+
+	row("the queue is not empty");
+	queue_str(f->tx, f->rx, "3");
+	want(nl_sock(&nl, f->rx).slow, ODG_SLOW_QUEUE);
+
+	row("too many wrong entries");
+	native_recv(f->rx, "2", 1);
+	native_recv(f->rx, "3", 1);
+	want(cancel_socket(&f->p, f->tx), f->p.entries);
+	for (unsigned int i = 0; i < f->p.entries; i++)
+		reap(&f->p);
+	queue_str(f->tx, f->rx, "4");
+	s = nl_sock(&nl, f->rx);
+	want(s.slow, ODG_SLOW_BAD_ENTRY);
+	for (n = 0; n < 64; n++)
+		want(reap(&f->p)->status, -EFAULT);
+
+	row("refused by the filter");
+	sys(setsockopt(f->rx, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)));
+	native_recv(f->rx, "4", 1);
+	send_str(f->tx, f->rx, "5");
+	eventually(nl_sock(&nl, f->rx).stats.filtered == 1);
+	want(nl_sock(&nl, f->rx).slow, ODG_SLOW_FILTER);
+	munmap(map, c.mmap_size);
+	nl_close(&nl);
+}
+
+static void groups_and_device(void **state)
+{
+	struct ip_mreqn m4 = { .imr_multiaddr.s_addr = htonl(0xefff0102) };
+	struct ipv6_mreq m6 = {
+		.ipv6mr_multiaddr = { .s6_addr = { 0xff, 0x12, [15] = 9 } },
+	};
+	struct fix *f = *state;
+	struct nl_sock s;
+	struct nl nl;
+	int lo = (int)if_nametoindex("lo");
+
+	nl_open(&nl);
+	want(odg_bind(&f->p, f->rx, 0), 0);
+	set_opt(f->rx, SOL_SOCKET, SO_BINDTOIFINDEX, lo);
+	m4.imr_ifindex = lo;
+	m6.ipv6mr_interface = (unsigned int)lo;
+	if (f->family == AF_INET6)
+		sys(setsockopt(f->rx, IPPROTO_IPV6, IPV6_JOIN_GROUP, &m6, sizeof(m6)));
+	sys(setsockopt(f->rx, IPPROTO_IP, IP_ADD_MEMBERSHIP, &m4, sizeof(m4)));
+	s = nl_sock(&nl, f->rx);
+	want(s.ifindex, lo);
+	want(s.nr_groups, f->family == AF_INET ? 1 : 2);
+	want(s.group[0].ifindex, lo);
+	if (f->family == AF_INET) {
+		want(memcmp(s.group[0].addr, &m4.imr_multiaddr, 4), 0);
+		want_true(!memcmp(s.group[0].addr + 4, "\0\0\0\0\0\0\0\0\0\0\0", 12));
+	} else {
+		want(memcmp(s.group[0].addr + 12, &m4.imr_multiaddr, 4), 0);
+		want(s.group[0].addr[10], 0xff);
+		want(memcmp(s.group[1].addr, &m6.ipv6mr_multiaddr, 16), 0);
+		want(s.group[1].ifindex, lo);
+	}
+	nl_close(&nl);
+}
+
+/* --- sums -------------------------------------------------------------- */
+
+struct totals {
+	uint32_t ports, socks;
+	uint64_t posted, completed, aborted;
+	struct odg_sock_stats stats;
+};
+
+static void is_totals(const struct nlmsghdr *nlh, void *arg)
+{
+	struct totals *t = arg;
+	struct nl_msg m;
+
+	nl_parse(nlh, &m);
+	want(m.cmd, ODG_CMD_TOTALS_GET);
+	t->ports = nl_u32(&m, ODG_A_PORTS);
+	t->socks = nl_u32(&m, ODG_A_SOCKS);
+	t->posted = nl_u64(&m, ODG_A_POSTED);
+	t->completed = nl_u64(&m, ODG_A_COMPLETED);
+	t->aborted = nl_u64(&m, ODG_A_ABORTED);
+	t->stats = nl_datagrams(&m);
+	row("%s", "");
+}
+
+static struct totals totals(struct nl *nl)
+{
+	struct totals t;
+
+	memset(&t, POISON, sizeof(t));
+	want(nl_do(nl, ODG_CMD_TOTALS_GET, 0, is_totals, &t), 0);
+	want(stats_gap(&t.stats), 0);
+	want(t.completed, t.stats.direct + t.stats.from_queue + t.aborted);
+	return t;
+}
+
+static void totals_keep_what_is_gone(void **state)
+{
+	struct totals before, live, gone;
+	struct fix *f = *state;
+	struct nl nl;
+
+	nl_open(&nl);
+	before = totals(&nl);
+	want(odg_bind(&f->p, f->rx, 0), 0);
+	want(totals(&nl).socks, before.socks + 1);
+	queue_str(f->tx, f->rx, "1");
+	queue_str(f->tx, f->rx, "2");
+	native_recv(f->rx, "1", 1);
+	want(post_n(&f->p, f->rx, f->op, 3), 3);
+	send_str(f->tx, f->rx, "33");
+	eventually(port_unread(&f->p) == 2);
+	live = totals(&nl);
+	want(live.ports, before.ports);
+	want(live.posted, before.posted + 3);
+	want(live.completed, before.completed + 2);
+	want(live.stats.arrived, before.stats.arrived + 3);
+	want(live.stats.direct, before.stats.direct + 1);
+	want(live.stats.from_queue, before.stats.from_queue + 1);
+	want(live.stats.native, before.stats.native + 1);
+	want(live.stats.bytes, before.stats.bytes + 3);
+
+	close(f->rx);
+	eventually(port_unread(&f->p) == 3);
+	gone = totals(&nl);
+	want(gone.socks, before.socks);
+	want(gone.posted, live.posted);
+	want(gone.completed, live.completed + 1);
+	want(gone.aborted, live.aborted + 1);
+	want(memcmp(&gone.stats, &live.stats, sizeof(live.stats)), 0);
+	for (int i = 0; i < 3; i++)
+		reap(&f->p);
+	f->rx = udp(f->family);
+	nl_close(&nl);
+}
+
+/* --- histogram --------------------------------------------------------- */
+
+struct hist {
+	uint32_t id;
+	uint64_t count, sum, max;
+	uint64_t bucket[ODG_HIST_BUCKETS];
+};
+
+static void is_hist(const struct nlmsghdr *nlh, void *arg)
+{
+	struct hist *h = arg;
+	struct nl_msg m;
+
+	nl_parse(nlh, &m);
+	want(m.cmd, ODG_CMD_HIST_GET);
+	h->id = nl_u32(&m, ODG_A_ID);
+	h->count = nl_u64(&m, ODG_A_HIST_COUNT);
+	h->sum = nl_u64(&m, ODG_A_HIST_SUM);
+	h->max = nl_u64(&m, ODG_A_HIST_MAX);
+	want(mnl_attr_get_payload_len(m.a[ODG_A_HIST]), sizeof(h->bucket));
+	memcpy(h->bucket, mnl_attr_get_payload(m.a[ODG_A_HIST]), sizeof(h->bucket));
+	row("%s", "");
+}
+
+/* From the header's prose. */
+static uint64_t low(unsigned int i)
+{
+	return i < ODG_HIST_SUB ? i :
+	       (uint64_t)(ODG_HIST_SUB + i % ODG_HIST_SUB) << (i / ODG_HIST_SUB - 1);
+}
+
+/* The histogram, after checking that it agrees with itself. */
+static struct hist hist(struct nl *nl, uint32_t id)
+{
+	uint64_t count = 0, least = 0, most = 0;
+	struct hist h;
+	bool max_fits = false;
+
+	memset(&h, POISON, sizeof(h));
+	want(nl_do(nl, ODG_CMD_HIST_GET, id, is_hist, &h), 0);
+	want(h.id, id);
+	for (unsigned int i = 0; i < ODG_HIST_BUCKETS; i++) {
+		count += h.bucket[i];
+		least += h.bucket[i] * low(i);
+		most += h.bucket[i] * (low(i + 1) - 1);
+		if (h.bucket[i])
+			max_fits = h.max >= low(i) &&
+				   (i == ODG_HIST_BUCKETS - 1 || h.max < low(i + 1));
+	}
+	want(count, h.count);
+	want_true(h.sum >= least);
+	if (!h.bucket[ODG_HIST_BUCKETS - 1])
+		want_true(h.sum <= most);
+	want(max_fits, h.count > 0);
+	return h;
+}
+
+static void the_histogram_counts_what_is_completed(void **state)
+{
+	struct fix *f = *state;
+	struct hist h;
+	struct nl nl;
+	uint32_t id;
+
+	nl_open(&nl);
+	want(odg_bind(&f->p, f->rx, 0), 0);
+	id = nl_sock(&nl, f->rx).id;
+	row("off at first");
+	want(nl_do(&nl, ODG_CMD_HIST_GET, id, NULL, NULL), -ENOENT);
+	want(set_hist(&nl, id, 1), 0);
+	want(nl_sock(&nl, f->rx).hist_on, true);
+	want(hist(&nl, id).count, 0);
+	row("direct");
+	for (int i = 0; i < 5; i++) {
+		op_init(&f->op[0]);
+		post_pending(&f->p, f->rx, &f->op[0]);
+		send_str(f->tx, f->rx, "x");
+		reap_data(&f->p, &f->op[0], "x", 1);
+	}
+	want(hist(&nl, id).count, 5);
+	row("from the queue, without a stamp: nobody knows");
+	queue_str(f->tx, f->rx, "x");
+	op_init(&f->op[0]);
+	want(post(&f->p, f->rx, &f->op[0]), 1);
+	reap_data(&f->p, &f->op[0], "x", 1);
+	want(hist(&nl, id).count, 5);
+	row("with one");
+	set_opt(f->rx, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+	/* the stack stamps from some time after the option was set */
+	for (int tries = 0; hist(&nl, id).count == 5; tries++) {
+		want_true(tries < 1000);
+		queue_str(f->tx, f->rx, "x");
+		usleep(2000);
+		op_init(&f->op[0]);
+		want(post(&f->p, f->rx, &f->op[0]), 1);
+		reap_data(&f->p, &f->op[0], "x", 1);
+	}
+	h = hist(&nl, id);
+	want(h.count, 6);
+	want_true(h.max >= 2000000);
+	row("on again begins anew");
+	want(set_hist(&nl, id, 1), 0);
+	want(hist(&nl, id).count, 0);
+	row("off");
+	want(set_hist(&nl, id, 0), 0);
+	want(nl_do(&nl, ODG_CMD_HIST_GET, id, NULL, NULL), -ENOENT);
+	want(set_hist(&nl, id, 0), 0);
+	nl_close(&nl);
+}
+
+/* --- who sees what ----------------------------------------------------- */
+
+static void count(const struct nlmsghdr *nlh, void *arg)
+{
+	(void)nlh;
+	++*(unsigned int *)arg;
+}
+
+static unsigned int how_many(struct nl *nl, uint8_t cmd)
+{
+	unsigned int n = 0;
+
+	want(nl_dump(nl, cmd, count, &n), 0);
+	return n;
+}
+
+static int join_events(struct nl *nl)
+{
+	return mnl_socket_setsockopt(nl->sock, NETLINK_ADD_MEMBERSHIP,
+				     &nl->group, sizeof(nl->group)) ? -errno : 0;
+}
+
+struct victim {
+	struct fix *f;
+	uint32_t id;
+};
+
+static void in_another_namespace(void *arg)
+{
+	const struct victim *v = arg;
+	struct nl nl;
+
+	if (unshare(CLONE_NEWNET))
+		skip_child("no network namespaces");
+	nl_open(&nl);
+	want(how_many(&nl, ODG_CMD_SOCK_GET), 0);
+	want(how_many(&nl, ODG_CMD_PORT_GET), 0);
+	want(totals(&nl).socks, 0);
+	want(totals(&nl).stats.arrived, 0);
+	want(set_hist(&nl, v->id, 1), -ENOENT);
+	want(join_events(&nl), 0);
+	nl_close(&nl);
+}
+
+static void another_namespace_sees_none_of_it(void **state)
+{
+	struct fix *f = *state;
+	struct victim v = { .f = f };
+	struct nl nl;
+
+	nl_open(&nl);
+	want(odg_bind(&f->p, f->rx, 0), 0);
+	v.id = nl_sock(&nl, f->rx).id;
+	in_child(in_another_namespace, &v);
+	want(nl_sock(&nl, f->rx).hist_on, false);
+	nl_close(&nl);
+}
+
+static void as_somebody(void *arg)
+{
+	const struct victim *v = arg;
+	struct nl_sock s;
+	struct nl nl;
+	int own;
+
+	sys(setresuid(12345, 12345, 12345));
+	nl_open(&nl);
+	row("nothing of others");
+	want(how_many(&nl, ODG_CMD_SOCK_GET), 0);
+	want(how_many(&nl, ODG_CMD_PORT_GET), 0);
+	want(set_hist(&nl, v->id, 1), -ENOENT);
+	want(nl_do(&nl, ODG_CMD_HIST_GET, v->id, NULL, NULL), -ENOENT);
+	want(join_events(&nl), -EPERM);
+	row("its own");
+	own = udp(v->f->family);
+	want(odg_bind(&v->f->p, own, 0), 0);
+	want(how_many(&nl, ODG_CMD_SOCK_GET), 1);
+	s = nl_sock(&nl, own);
+	want(s.uid, 12345);
+	want(set_hist(&nl, s.id, 1), 0);
+	nl_close(&nl);
+}
+
+static void an_unprivileged_user_sees_only_its_own(void **state)
+{
+	struct fix *f = *state;
+	struct victim v = { .f = f };
+	struct nl nl;
+
+	nl_open(&nl);
+	want(odg_bind(&f->p, f->rx, 0), 0);
+	v.id = nl_sock(&nl, f->rx).id;
+	want(set_hist(&nl, v.id, 1), 0);
+	in_child(as_somebody, &v);
+	nl_close(&nl);
+}
+
+/*
+ * Who opened the netlink socket counts, not who writes to it: root that was given
+ * somebody's socket as its output shows that one nothing.
+ */
+static void asks_for_somebody(void *arg)
+{
+	struct nl nl;
+
+	(void)arg;
+	sys(setresuid(12345, 12345, 0));
+	nl_open(&nl);
+	sys(setresuid(0, 0, 0));
+	nl.plainly = true;
+	want(how_many(&nl, ODG_CMD_SOCK_GET), 0);
+	want(how_many(&nl, ODG_CMD_PORT_GET), 0);
+	nl_close(&nl);
+}
+
+static void a_socket_of_somebody_shows_root_no_more(void **state)
+{
+	struct fix *f = *state;
+
+	want(odg_bind(&f->p, f->rx, 0), 0);
+	in_child(asks_for_somebody, NULL);
+}
+
+/* --- events ------------------------------------------------------------ */
+
+struct event {
+	uint32_t what, id, slow, outstanding, uid;
+	uint16_t port;
+	uint64_t dropped;
+};
+
+/* The next event within so long; what is 0 if none came. */
+static struct event next_event(struct nl *nl, uint64_t ms)
+{
+	struct pollfd pfd = {
+		.fd = mnl_socket_get_fd(nl->sock), .events = POLLIN,
+	};
+	struct event e = { 0 };
+	char buf[8192];
+	struct nl_msg m;
+	ssize_t n;
+
+	if (sys(poll(&pfd, 1, (int)ms)) == 0)
+		return e;
+	n = sys(mnl_socket_recvfrom(nl->sock, buf, sizeof(buf)));
+	want_true(mnl_nlmsg_ok((void *)buf, (int)n));
+	nl_parse((void *)buf, &m);
+	want(m.cmd, ODG_CMD_EVENT);
+	e.what = nl_u32(&m, ODG_A_EVENT);
+	e.id = nl_u32(&m, ODG_A_ID);
+	e.uid = nl_u32(&m, ODG_A_UID);
+	if (e.what == ODG_EVENT_PORT_DIED) {
+		e.outstanding = nl_u32(&m, ODG_A_OUTSTANDING);
+		want(nl_u32(&m, ODG_A_PID), getpid());
+	} else {
+		e.slow = nl_u32(&m, ODG_A_SLOW);
+		e.port = mnl_attr_get_u16(m.a[ODG_A_LOCAL_PORT]);
+	}
+	if (e.what == ODG_EVENT_DROP)
+		e.dropped = nl_u64(&m, ODG_A_DROPPED);
+	row("%s", "");
+	return e;
+}
+
+static void events_are_told(void **state)
+{
+	static char payload[1000];
+	struct fix *f = *state;
+	struct nl nl, asker;
+	struct event e;
+	struct port p;
+	uint32_t id;
+
+	nl_open(&nl);
+	nl_open(&asker);
+	want(join_events(&nl), 0);
+	want(odg_bind(&f->p, f->rx, 0), 0);
+	id = nl_sock(&asker, f->rx).id;
+	row("one that never posted does not starve");
+	queue_str(f->tx, f->rx, "1");
+	want(post(&f->p, f->rx, &f->op[0]), 1);
+	row("starved");
+	queue_str(f->tx, f->rx, "2");
+	e = next_event(&nl, limit_ns() / 1000000);
+	want(e.what, ODG_EVENT_STARVED);
+	want(e.id, id);
+	want(e.port, port_of(f->rx));
+	want(e.uid, getuid());
+	want(e.slow, ODG_SLOW_NOTHING_POSTED);
+
+	row("dropped");
+	set_opt(f->rx, SOL_SOCKET, SO_RCVBUF, 1);
+	while (meminfo(f->rx, SK_MEMINFO_DROPS) < 2)
+		send_to(f->tx, f->rx, payload, sizeof(payload));
+	do {
+		send_to(f->tx, f->rx, payload, sizeof(payload));
+		e = next_event(&nl, limit_ns() / 1000000);
+	} while (e.what == ODG_EVENT_STARVED);
+	want(e.what, ODG_EVENT_DROP);
+	want(e.id, id);
+	want_true(e.dropped >= 1);
+
+	row("at most one of a kind a second");
+	for (int i = 0; i < 100; i++)
+		send_to(f->tx, f->rx, payload, sizeof(payload));
+	for (int n = 0; (e = next_event(&nl, 1)).what; n++)
+		want_true(n < 20);
+
+	row("a port died");
+	port_open(&p, 8, 0);
+	op_init(&f->op[1]);
+	op_init(&f->op[2]);
+	want(post_n(&p, f->tx, &f->op[1], 2), 2);
+	port_close(&p);
+	do
+		e = next_event(&nl, limit_ns() / 1000000);
+	while (e.what && e.what != ODG_EVENT_PORT_DIED);
+	want(e.what, ODG_EVENT_PORT_DIED);
+	want(e.outstanding, 2);
+	row("and one with nothing outstanding is no event");
+	port_open(&p, 8, 0);
+	port_close(&p);
+	while ((e = next_event(&nl, 1)).what)
+		want_true(e.what != ODG_EVENT_PORT_DIED);
+	reap(&f->p);
+	nl_close(&asker);
+	nl_close(&nl);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T0(malformed_requests_are_refused),
+		T0(truncated_requests_are_refused),
+		T(a_port_is_shown_as_it_is),
+		T46(a_socket_is_shown_as_it_is),
+		T(a_number_stays_and_is_not_used_again),
+		T46(why_not_the_fast_path),
+		T46(groups_and_device),
+		T(totals_keep_what_is_gone),
+		T46(the_histogram_counts_what_is_completed),
+		T(another_namespace_sees_none_of_it),
+		T(an_unprivileged_user_sees_only_its_own),
+		T(a_socket_of_somebody_shows_root_no_more),
+		T(events_are_told),
+	};
+	return cmocka_run_group_tests_name("netlink", tests, NULL, NULL);
+}
