@@ -49,6 +49,7 @@
 #include "sendq.h"
 #include "sockq.h"
 #include "stats.h"
+#include "trace.h"
 
 /* Not a UDP_ENCAP_* of the kernel; getsockopt(UDP_ENCAP) shows it. */
 #define ODG_ENCAP_TYPE 0xda
@@ -109,6 +110,7 @@ static void odg_abort_list(struct odg_binding *binding, struct list_head *list)
 		struct odg_op *op = list_first_entry(list, struct odg_op, node);
 		struct odg_port *port = op->port;
 
+		trace_odg_abort(port->id, op->user_data);
 		odg_op_fail(op, -ECANCELED);
 		odg_port_aborted(port);
 		if (++batch % 64 == 0) {
@@ -374,6 +376,8 @@ int odg_binding_append(struct odg_binding *binding, struct odg_op *op)
 		   odg_something_waits(binding)) {
 		ret = -EAGAIN;
 	} else {
+		trace_odg_post(binding->id, op->port->id, op->user_data,
+			       op->buf.bytes, true);
 		odg_port_posted(op->port);
 		op->rq_pos = odg_rq_place(binding);
 		list_add_tail(&op->node, &binding->fifo);

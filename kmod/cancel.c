@@ -19,6 +19,7 @@
 #include "port.h"
 #include "post.h"
 #include "sendq.h"
+#include "trace.h"
 
 /* What to look for in an op, besides that it is posted; 0 for any. */
 struct odg_match {
@@ -40,6 +41,7 @@ static void odg_cancel_op(struct odg_op *op)
 {
 	struct odg_port *port = op->port;
 
+	trace_odg_cancel(port->id, op->user_data);
 	odg_op_fail(op, -ECANCELED);
 	odg_port_cancelled(port);
 }

@@ -19,6 +19,7 @@
 #include "compat.h"
 #include "icmp.h"
 #include "op.h"
+#include "trace.h"
 
 /*
  * Does the error answer something this socket sent?  Asked because the stack
@@ -121,6 +122,7 @@ void odg_icmp_error(struct sock *sk, struct sk_buff *skb, int err, __be16 port,
 
 	spin_lock_bh(&binding->lock);
 	binding->icmp++;
+	trace_odg_icmp(binding->id, cqe.cqe.status);
 	if (!odg_icmp_wanted(binding, cqe.cqe.status)) {
 		/* nor in sk_err, where the next post would find it */
 		to_socket = false;

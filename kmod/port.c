@@ -44,6 +44,7 @@
 #include "region.h"
 #include "registry.h"
 #include "rq.h"
+#include "trace.h"
 
 /* A program that makes no calls gets its pages back this late. */
 #define ODG_REAP_DELAY (HZ / 10)
@@ -380,6 +381,7 @@ void odg_port_submit(struct odg_port *port, struct odg_cqe_wide *cqe)
 	notify = !quiet && rcu_access_pointer(port->notify) &&
 		 odg_ring_disarm(&port->ring);
 	spin_unlock(&port->lock);
+	trace_odg_complete(port->id, &cqe->cqe);
 
 	if (notify)
 		odg_notify_signal(port);

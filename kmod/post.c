@@ -28,6 +28,7 @@
 #include "post.h"
 #include "recv.h"
 #include "sockq.h"
+#include "trace.h"
 
 /**
  * struct odg_posting - one receive on its way in
@@ -219,6 +220,10 @@ static int odg_take_now(struct odg_posting *p)
 			if (binding->hist)
 				odg_hist_add(binding, &cqe.cqe, false);
 			spin_unlock_bh(&binding->lock);
+			trace_odg_post(binding->id, p->port->id,
+				       p->recv.user_data, p->segs.bytes, false);
+			trace_odg_deliver(binding->id, p->port->id,
+					  p->recv.user_data, &cqe.cqe, false);
 			odg_finish_now(p, &cqe);
 			break;
 		}

@@ -29,6 +29,7 @@
 #include "recv.h"
 #include "rq.h"
 #include "sockq.h"
+#include "trace.h"
 
 /* encap_rcv: the datagram is ours, or goes on to the socket's queue. */
 #define ODG_CONSUMED	0
@@ -254,6 +255,11 @@ static void odg_deliver(struct odg_binding *binding, struct odg_target *target,
 
 	odg_fill_cqe(cqe, target->port, binding, skb, offset, target->room);
 	odg_count_delivery(binding, cqe);
+	if (trace_odg_deliver_enabled())
+		trace_odg_deliver(binding->id, target->port->id,
+				  target->op ? target->op->user_data :
+					       target->user_data,
+				  &cqe->cqe, offset);
 	if (target->op) {
 		odg_buf_write(&target->op->buf, skb, offset, cqe->cqe.len);
 		odg_op_complete(target->op, cqe);
@@ -338,6 +344,7 @@ void odg_data_ready(struct sock *sk)
 static int odg_pass_on(struct odg_binding *binding, enum odg_slow why)
 {
 	WRITE_ONCE(binding->slow, why);
+	trace_odg_pass_on(binding->id, why);
 	/* one that was served before and is not now; not one that never posts */
 	if (why != ODG_SLOW_QUEUE &&
 	    (READ_ONCE(binding->direct) || READ_ONCE(binding->from_queue)))

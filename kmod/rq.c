@@ -23,6 +23,7 @@
 #include "recv.h"
 #include "region.h"
 #include "rq.h"
+#include "trace.h"
 
 /* Bad entries that one datagram may meet before it goes to the queue instead. */
 #define ODG_BAD_ENTRIES_AT_ONCE 64
@@ -361,6 +362,7 @@ void odg_rq_socket_gone(struct odg_binding *binding)
 		if (!odg_port_reserve(port))
 			break;
 		odg_rq_read(rq, left, &target);
+		trace_odg_abort(port->id, target.user_data);
 		odg_rq_fail(&target, -ECANCELED);
 		odg_port_aborted(port);
 		left -= target.taken;
