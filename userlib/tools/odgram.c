@@ -9,6 +9,12 @@
 #include "tool.h"
 
 static const struct tool_command *const commands[] = {
+	&tool_ports,
+	&tool_sockets,
+	&tool_stats,
+	&tool_top,
+	&tool_watch,
+	&tool_hist,
 	&tool_doctor,
 	&tool_recv,
 	&tool_replay,

@@ -24,7 +24,13 @@ struct tool_command {
 };
 
 extern const struct tool_command tool_doctor;
+extern const struct tool_command tool_hist;
+extern const struct tool_command tool_ports;
 extern const struct tool_command tool_recv;
 extern const struct tool_command tool_replay;
+extern const struct tool_command tool_sockets;
+extern const struct tool_command tool_stats;
+extern const struct tool_command tool_top;
+extern const struct tool_command tool_watch;
 
 #endif /* ODG_TOOL_H */

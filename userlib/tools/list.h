@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ODG_TOOL_LIST_H
+#define ODG_TOOL_LIST_H
+
+#include "show.h"
+
+/* Is --json the only argument?  false if there is none; TOOL_USAGE and said so. */
+int tool_only_json(int argc, char **argv, bool *json);
+
+/* A subcommand that shows each message of a dump.  TOOL_*. */
+int tool_list(int argc, char **argv, uint8_t cmd,
+	      const struct show_column *columns, size_t nr_columns);
+
+/* Says what went wrong with a request; TOOL_FAILED. */
+int tool_failed(const char *command, int err);
+
+#endif /* ODG_TOOL_LIST_H */

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+/* odgram ports: each open /dev/odgram. */
+#include "list.h"
+#include "tool.h"
+
+static const struct show_column columns[] = {
+	{ "ID", ODG_A_ID, SHOW_NUMBER },
+	{ "PID", ODG_A_PID, SHOW_NUMBER },
+	{ "UID", ODG_A_UID, SHOW_NUMBER },
+	{ "ENTRIES", ODG_A_ENTRIES, SHOW_NUMBER },
+	{ "OUTSTANDING", ODG_A_OUTSTANDING, SHOW_NUMBER },
+	{ "UNREAD", ODG_A_UNREAD, SHOW_NUMBER },
+	{ "PINNED", ODG_A_PINNED, SHOW_NUMBER },
+	{ "POSTED", ODG_A_POSTED, SHOW_NUMBER },
+	{ "COMPLETED", ODG_A_COMPLETED, SHOW_NUMBER },
+	{ "CANCELLED", ODG_A_CANCELLED, SHOW_NUMBER },
+	{ "ABORTED", ODG_A_ABORTED, SHOW_NUMBER },
+	{ "BAD-CONS", ODG_A_BAD_CONS, SHOW_NUMBER },
+	{ "COMMAND", ODG_A_PID, SHOW_COMMAND },
+};
+
+static int ports(int argc, char **argv)
+{
+	return tool_list(argc, argv, ODG_CMD_PORT_GET, columns,
+			 sizeof(columns) / sizeof(columns[0]));
+}
+
+const struct tool_command tool_ports = {
+	.name = "ports",
+	.help = "list completion queues: whose, how full, what became of receives",
+	.usage = "[--json]",
+	.run = ports,
+};

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+/* odgram sockets: each socket bound to odgram. */
+#include "list.h"
+#include "tool.h"
+
+static const struct show_column columns[] = {
+	{ "ID", ODG_A_ID, SHOW_NUMBER },
+	{ "LOCAL", ODG_A_LOCAL_ADDR, SHOW_LOCAL },
+	{ "PEER", ODG_A_PEER_ADDR, SHOW_PEER },
+	{ "UID", ODG_A_UID, SHOW_NUMBER },
+	{ "FIFO", ODG_A_DEPTH, SHOW_NUMBER },
+	{ "RING", ODG_A_RING_DEPTH, SHOW_NUMBER },
+	{ "ARRIVED", ODG_A_ARRIVED, SHOW_NUMBER },
+	{ "DIRECT", ODG_A_DIRECT, SHOW_NUMBER },
+	{ "BY-QUEUE", ODG_A_FROM_QUEUE, SHOW_NUMBER },
+	{ "NATIVE", ODG_A_NATIVE, SHOW_NUMBER },
+	{ "QUEUED", ODG_A_QUEUED, SHOW_NUMBER },
+	{ "DROPPED", ODG_A_DROPPED, SHOW_NUMBER },
+	{ "FILTERED", ODG_A_FILTERED, SHOW_NUMBER },
+	{ "TRUNC", ODG_A_TRUNCATED, SHOW_NUMBER },
+	{ "LAST", ODG_A_LAST_NS, SHOW_AGE },
+	{ "LAST-SLOW", ODG_A_SLOW, SHOW_SLOW },
+};
+
+static int sockets(int argc, char **argv)
+{
+	return tool_list(argc, argv, ODG_CMD_SOCK_GET, columns,
+			 sizeof(columns) / sizeof(columns[0]));
+}
+
+const struct tool_command tool_sockets = {
+	.name = "sockets",
+	.help = "list sockets: addresses, receives posted, where datagrams went",
+	.usage = "[--json]",
+	.run = sockets,
+};
