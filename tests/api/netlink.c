@@ -151,7 +151,6 @@ static void port_is_it(const struct nlmsghdr *nlh, void *arg)
 	p->cancelled = nl_u64(&m, ODG_A_CANCELLED);
 	p->aborted = nl_u64(&m, ODG_A_ABORTED);
 	p->bad_cons = nl_u64(&m, ODG_A_BAD_CONS);
-	row("%s", "");
 }
 
 static struct nl_port nl_port(struct nl *nl, uint32_t entries)
@@ -417,7 +416,6 @@ static void is_totals(const struct nlmsghdr *nlh, void *arg)
 	t->completed = nl_u64(&m, ODG_A_COMPLETED);
 	t->aborted = nl_u64(&m, ODG_A_ABORTED);
 	t->stats = nl_datagrams(&m);
-	row("%s", "");
 }
 
 static struct totals totals(struct nl *nl)
@@ -492,7 +490,6 @@ static void is_hist(const struct nlmsghdr *nlh, void *arg)
 	h->max = nl_u64(&m, ODG_A_HIST_MAX);
 	want(mnl_attr_get_payload_len(m.a[ODG_A_HIST]), sizeof(h->bucket));
 	memcpy(h->bucket, mnl_attr_get_payload(m.a[ODG_A_HIST]), sizeof(h->bucket));
-	row("%s", "");
 }
 
 /* From the header's prose. */
@@ -741,7 +738,6 @@ static struct event next_event(struct nl *nl, uint64_t ms)
 	}
 	if (e.what == ODG_EVENT_DROP)
 		e.dropped = nl_u64(&m, ODG_A_DROPPED);
-	row("%s", "");
 	return e;
 }
 

@@ -34,9 +34,9 @@ static int lines_with(const char *one, const char *other)
 /* A field as the trace shows it. */
 static const char *field(const char *name, uint64_t value, bool hex)
 {
-	static __thread char text[4][64];
-	static __thread unsigned int next;
-	char *t = text[next++ % 4];
+	static char text[8][64];
+	static unsigned int next;
+	char *t = text[next++ % 8];
 
 	snprintf(t, sizeof(text[0]), hex ? "%s=0x%llx " : "%s=%llu ", name,
 		 (unsigned long long)value);

@@ -7,12 +7,16 @@
  * not work).  Only what is wrong makes the command fail.
  */
 #include <errno.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <odgram.h>
+#include <pwd.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -67,6 +71,40 @@ static enum verdict check_module(void)
 	return say(FINE, "module", "loaded");
 }
 
+/* Is the user of a group, by the databases, if not yet in this session? */
+static bool is_listed(const char *user, const struct group *group)
+{
+	char **name;
+
+	for (name = group->gr_mem; *name; name++)
+		if (!strcmp(*name, user))
+			return true;
+	return false;
+}
+
+/* The device may not be opened: what is missing, rule, membership or login? */
+static enum verdict explain_access(void)
+{
+	const struct passwd *passwd = getpwuid(geteuid());
+	const char *user = passwd ? passwd->pw_name : "USER";
+	const struct group *group;
+	struct stat st;
+
+	if (stat("/dev/odgram", &st))
+		return say(WRONG, "device", "/dev/odgram: %s", strerror(errno));
+	group = getgrgid(st.st_gid);
+	if (!st.st_gid || !group)
+		return say(WRONG, "device",
+			   "/dev/odgram is root's alone: sudo groupadd --system odgram; sudo udevadm control --reload; sudo udevadm trigger --name-match=odgram");
+	if (is_listed(user, group))
+		return say(WRONG, "device",
+			   "%s is in group %s, but not in this session: log in again, or newgrp %s",
+			   user, group->gr_name, group->gr_name);
+	return say(WRONG, "device",
+		   "%s is not in the device's group: sudo usermod -aG %s %s, and log in again",
+		   user, group->gr_name, user);
+}
+
 /* By opening a port: right of access, version and a small queue's memory. */
 static enum verdict check_device(void)
 {
@@ -74,6 +112,8 @@ static enum verdict check_device(void)
 	char text[400];
 	int err = odg_port_open(&port, 1, 0);
 
+	if (err == -EACCES)
+		return explain_access();
 	if (err)
 		return say(WRONG, "device", "%s",
 			   odg_explain(ODG_CALL_OPEN, err, text, sizeof(text)));
