@@ -402,8 +402,9 @@ int odg_encap_rcv(struct sock *sk, struct sk_buff *skb)
 		return odg_filtered(binding, skb);
 
 	spin_lock(&binding->lock);
-	target.slow = ODG_SLOW_QUEUE;
-	if (odg_sockq_empty(sk) && odg_next_target(binding, &target)) {
+	if (!odg_sockq_empty(sk)) {
+		target.slow = ODG_SLOW_QUEUE;
+	} else if (odg_next_target(binding, &target)) {
 		binding->direct++;
 		odg_deliver(binding, &target, skb, sizeof(struct udphdr));
 		delivered = true;

@@ -173,12 +173,14 @@ bool odg_rq_target(struct odg_rq *rq, struct odg_target *target)
 		u32 posted = odg_rq_position(rq) - rq->cons;
 		int ret;
 
-		target->slow = ODG_SLOW_NOTHING_POSTED;
-		if (!posted)
+		if (!posted) {
+			target->slow = ODG_SLOW_NOTHING_POSTED;
 			return false;
-		target->slow = ODG_SLOW_NO_ROOM;
-		if (!odg_port_reserve(rq->port))
+		}
+		if (!odg_port_reserve(rq->port)) {
+			target->slow = ODG_SLOW_NO_ROOM;
 			return false;
+		}
 		ret = odg_rq_read(rq, posted, target);
 		if (!ret)
 			return true;
