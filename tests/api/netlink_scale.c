@@ -142,8 +142,7 @@ static void dumps_are_complete_under_traffic(void **state)
 	want(m.others, 0);
 	want(nl.inconsistent, false);
 	row("in the smallest pieces");
-	nl_open(&small);
-	small.bufsize = 4096;
+	nl_open_sized(&small, 4096);
 	dump_all(&small, &m);
 	nl_close(&small);
 	row("while others come and go");

@@ -10,13 +10,14 @@
 #include <linux/odgram_netlink.h>
 
 #define NL_MAX_GROUPS 80
+#define NL_BUF	(64 * 1024)
 
 struct nl {
 	struct mnl_socket *sock;
 	uint16_t family;
 	uint32_t group;
 	uint32_t seq;
-	size_t bufsize;		/* how much of an answer to take at once */
+	size_t bufsize;
 	bool plainly;		/* write, as a program writes its output */
 	bool inconsistent;	/* the last dump said that something changed */
 };
@@ -76,8 +77,7 @@ static inline void nl_parse(const struct nlmsghdr *nlh, struct nl_msg *m)
 /* Sends the request; calls fn for each answer.  0 or -errno. */
 static inline int nl_talk(struct nl *nl, struct nlmsghdr *req, nl_fn fn, void *arg)
 {
-	static __thread char buf[64 * 1024];
-	size_t size = nl->bufsize ? nl->bufsize : sizeof(buf);
+	static __thread char buf[NL_BUF];
 
 	nl->inconsistent = false;
 	req->nlmsg_seq = ++nl->seq;
@@ -86,7 +86,7 @@ static inline int nl_talk(struct nl *nl, struct nlmsghdr *req, nl_fn fn, void *a
 	else
 		sys(mnl_socket_sendto(nl->sock, req, req->nlmsg_len));
 	for (;;) {
-		int n = (int)sys(mnl_socket_recvfrom(nl->sock, buf, size));
+		int n = (int)sys(mnl_socket_recvfrom(nl->sock, buf, nl->bufsize));
 		const struct nlmsghdr *nlh = (void *)buf;
 
 		for (; mnl_nlmsg_ok(nlh, n); nlh = mnl_nlmsg_next(nlh, &n)) {
@@ -154,13 +154,17 @@ static inline void nl_found(const struct nlmsghdr *nlh, void *arg)
 	}
 }
 
-static inline void nl_open(struct nl *nl)
+/* Answers are taken in pieces of bufsize, which the kernel makes them fit in. */
+static inline void nl_open_sized(struct nl *nl, size_t bufsize)
 {
 	char buf[256];
 	struct nlmsghdr *req;
 
-	*nl = (struct nl){ .sock = mnl_socket_open(NETLINK_GENERIC),
-			   .family = GENL_ID_CTRL };
+	want_true(bufsize <= NL_BUF);
+	*nl = (struct nl){
+		.sock = mnl_socket_open(NETLINK_GENERIC),
+		.family = GENL_ID_CTRL, .bufsize = bufsize,
+	};
 	want_true(nl->sock);
 	sys(mnl_socket_bind(nl->sock, 0, MNL_SOCKET_AUTOPID));
 	req = nl_request(nl, buf, CTRL_CMD_GETFAMILY, NLM_F_ACK);
@@ -168,6 +172,11 @@ static inline void nl_open(struct nl *nl)
 	want(nl_talk(nl, req, nl_found, nl), 0);
 	want_true(nl->family != GENL_ID_CTRL);
 	want_true(nl->group);
+}
+
+static inline void nl_open(struct nl *nl)
+{
+	nl_open_sized(nl, NL_BUF);
 }
 
 static inline void nl_close(struct nl *nl)

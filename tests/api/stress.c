@@ -6,6 +6,7 @@
  *
  * ODG_STRESS_COUNT is the number of datagrams, 100,000 unless the kernel is slow.
  */
+#include "nl.h"
 #include "stress.h"
 
 static struct stress *stress_new(void)
@@ -51,6 +52,7 @@ static void want_everything_accounted(struct stress *st, const struct port *p,
 				      uint64_t delivered, bool exact)
 {
 	struct odg_sock_stats s;
+	struct nl nl;
 
 	eventually(sock_stats(p, st->rx).arrived >= st->total);
 	s = sock_stats(p, st->rx);
@@ -59,6 +61,10 @@ static void want_everything_accounted(struct stress *st, const struct port *p,
 	want(s.arrived, st->total);
 	want(stats_gap(&s), 0);
 	want(s.native, 0);
+	/* what everybody else is shown adds up as well; nl_sock() looks */
+	nl_open(&nl);
+	want(nl_sock(&nl, st->rx).stats.arrived, st->total);
+	nl_close(&nl);
 	want(s.truncated, 0);
 	if (exact) {
 		want(s.direct + s.from_queue, delivered);

@@ -25,8 +25,11 @@ static int lines_with(const char *one, const char *other)
 	int n = 0;
 
 	want_true(file);
-	while (fgets(line, sizeof(line), file))
+	while (fgets(line, sizeof(line), file)) {
+		/* each field is followed by one */
+		line[strcspn(line, "\n")] = ' ';
 		n += strstr(line, one) && strstr(line, other);
+	}
 	fclose(file);
 	return n;
 }
