@@ -11,7 +11,7 @@ set grid
 stats costs using 2 nooutput
 set terminal svg size 900,120+24*STATS_records font "sans,13" background "white" noenhanced
 set output into."/cost.svg"
-set title "instructions a 64-byte datagram costs above the floor (*: arrival time and interface, too)"
+set title "R of a 64-byte datagram, in instructions (*: time and interface told, too)"
 set key outside bottom center horizontal
 set xrange [0:]
 set yrange [*:*]

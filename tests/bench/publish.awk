@@ -85,7 +85,8 @@ function write_json(   i, runs, who, deep) {
 	json_table("sockets", "count", sockets_total, who, 4, counts, nr_counts)
 	for (i = 1; i <= nr_runs; i++)
 		runs[i] = i
-	json_table("rtt", "run", rtt, ways, nr_ways, runs, nr_runs)
+	json_table("rtt_median", "run", rtt, ways, nr_ways, runs, nr_runs)
+	json_table("rtt_undisturbed", "run", undisturbed, ways, nr_ways, runs, nr_runs)
 	if (fifo_count)
 		printf "  \"order\": {\"datagrams\": %s, \"outstanding\": %s, \"violations\": %s},\n", \
 			fifo_count, fifo_depth, fifo_violations >json

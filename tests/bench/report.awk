@@ -43,6 +43,7 @@ $1 == "rtt" {
 		rtt["", $2] = 1
 	}
 	rtt[$2, $3] = $4
+	undisturbed[$2, $3] = $5
 	if ($3 > nr_runs)
 		nr_runs = $3
 }
@@ -54,15 +55,23 @@ function sockets_R(name, count) {
 	return sockets_total[name, count] - sockets_total["floor", count]
 }
 
-# The median over the runs of what f is: one way's median, or its ratio to the ring.
-function rtt_median(way, ratio,   run, i, v, t) {
+# The median over the runs of a way's time, or of its ratio to the ring's; table is
+# rtt or undisturbed.
+function over_runs(table, way, ratio,   run, i, v, t) {
 	for (run = 1; run <= nr_runs; run++) {
-		v[run] = ratio ? rtt[way, run] / rtt["ring", run] : rtt[way, run]
+		v[run] = table[way, run] / (ratio ? table["ring", run] : 1000)
 		for (i = run; i > 1 && v[i] < v[i - 1]; i--) {
 			t = v[i]; v[i] = v[i - 1]; v[i - 1] = t
 		}
 	}
 	return v[int((nr_runs + 1) / 2)]
+}
+
+# How many times the ring's: the smaller of both ways to say it.
+function rtt_times(way,   a, b) {
+	a = over_runs(rtt, way, 1)
+	b = over_runs(undisturbed, way, 1)
+	return a < b ? a : b
 }
 
 function heading(text) { printf "\n%s\n", text }
@@ -126,11 +135,12 @@ function print_sockets(   i) {
 }
 
 function print_rtts(   i) {
-	heading(sprintf("Round trip between two CPUs, emulated time: medians of %d runs", nr_runs))
-	printf "%-38s %12s %16s\n", "", "us", "times the ring's"
+	heading(sprintf("Round trip between two CPUs, emulated time: medians over %d runs in turn", nr_runs))
+	printf "%-20s %12s %9s %14s %9s\n", "", "median, us", "/ ring's", "10th perc., us", "/ ring's"
 	for (i = 1; i <= nr_ways; i++)
-		printf "%-38s %12.0f %16.2f\n", ways[i], rtt_median(ways[i], 0) / 1000, \
-			rtt_median(ways[i], 1)
+		printf "%-20s %12.0f %9.2f %14.0f %9.2f\n", ways[i], \
+			over_runs(rtt, ways[i], 0), over_runs(rtt, ways[i], 1), \
+			over_runs(undisturbed, ways[i], 0), over_runs(undisturbed, ways[i], 1)
 }
 
 function print_report(   l) {
@@ -173,8 +183,8 @@ function invalid(   l, bad) {
 function moved(what, from, to) {
 	if (to - from <= 0.01 * from && from - to <= 0.01 * from)
 		return 0
-	printf "%s: E moved from %.0f to %.0f, more than 1 %%: do not use these numbers\n", \
-		what, from, to >"/dev/stderr"
+	heading(sprintf("%s: E moved from %.0f to %.0f, more than 1 %%: do not use these numbers", \
+		what, from, to))
 	return 1
 }
 
