@@ -17,6 +17,21 @@
 
 #include "buf.h"
 
+static int odg_seg_import(struct odg_seg *seg, const struct odg_seg __user *useg)
+{
+	if (!user_read_access_begin(useg, sizeof(*useg)))
+		return -EFAULT;
+	unsafe_get_user(seg->addr, &useg->addr, err_fault);
+	unsafe_get_user(seg->len, &useg->len, err_fault);
+	unsafe_get_user(seg->__reserved, &useg->__reserved, err_fault);
+	user_read_access_end();
+	return 0;
+
+err_fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
 /**
  * odg_segs_import - copy a scatter list in and check it
  * @segs: filled; odg_segs_free() it on success
@@ -46,8 +61,8 @@ int odg_segs_import(struct odg_segs *segs, const struct odg_seg __user *usegs,
 	for (i = 0; i < nr; i++) {
 		struct odg_seg seg;
 
-		ret = -EFAULT;
-		if (copy_from_user(&seg, &usegs[i], sizeof(seg)))
+		ret = odg_seg_import(&seg, &usegs[i]);
+		if (ret)
 			goto err_free;
 		ret = -EINVAL;
 		if (seg.__reserved)

@@ -33,6 +33,13 @@
 #define ODG_IMPORT_KUNIT_SYMBOLS MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING")
 #endif
 
+/* 6.12: a struct fd hides its file. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#define odg_fd_file(f) ((f).file)
+#else
+#define odg_fd_file(f) fd_file(f)
+#endif
+
 /* 6.8: a signal always counts one. */
 static inline void odg_eventfd_signal(struct eventfd_ctx *ctx)
 {

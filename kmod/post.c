@@ -11,8 +11,15 @@
  * binding->post_lock is held from the look at the queue to the place in the FIFO:
  * that makes posting order.  It is a mutex, since the copy and the pinning may
  * fault; its holder may be slow, but only for those who share the socket.
+ *
+ * A program may post one receive a call, so what a post costs is what it copies
+ * and locks.  Small structures cross the border field by field in one access
+ * window: copy_from_user() asks each time where its kernel memory lies.
  */
 #include <kunit/visibility.h>
+#include <linux/fault-inject-usercopy.h>
+#include <linux/file.h>
+#include <linux/instrumented.h>
 #include <linux/net.h>
 #include <linux/odgram.h>
 #include <linux/sched/signal.h>
@@ -35,21 +42,27 @@
  * @port: where it will complete
  * @binding: the socket's
  * @tid: who posts
+ * @event: the last receive's event, since the next often has the same
+ * @event_fd: its descriptor, -1 before there was one
  * @urecv: the program's description, for the answers
  * @recv: our copy of it
  * @segs: its scatter list
  * @eventfd: its event or NULL; the op's once there is one
- * @op: NULL as long as ODG_RECV_NOWAIT with a result makes one unnecessary
+ * @op: NULL as long as nothing needs one
+ * @cqe: its completion, if it is done at once
  */
 struct odg_posting {
 	struct odg_port *port;
 	struct odg_binding *binding;
 	pid_t tid;
+	struct fd event;
+	int event_fd;
 	struct odg_recv __user *urecv;
 	struct odg_recv recv;
 	struct odg_segs segs;
 	struct eventfd_ctx *eventfd;
 	struct odg_op *op;
+	struct odg_cqe_wide cqe;
 };
 
 static bool odg_is_udp(const struct socket *sock)
@@ -84,48 +97,66 @@ struct socket *odg_udp_socket(int fd)
 
 static int odg_answer(struct odg_posting *p, u32 state)
 {
-	u64 id = p->op ? odg_port_op_id(p->port, p->op) : 0;
+	struct odg_recv __user *urecv = p->urecv;
+	u64 id = 0;
 
-	if (state == ODG_RECV_DONE)
-		id = 0;
-	if (put_user(state, &p->urecv->state) || put_user(id, &p->urecv->id))
+	if (state != ODG_RECV_DONE)
+		id = odg_port_op_id(p->port, p->op);
+
+	if (!user_write_access_begin(urecv, sizeof(*urecv)))
 		return -EFAULT;
+	unsafe_put_user(state, &urecv->state, err_fault);
+	unsafe_put_user(id, &urecv->id, err_fault);
+	user_write_access_end();
 	return 0;
+
+err_fault:
+	user_write_access_end();
+	return -EFAULT;
 }
 
 /* Write a completion that is known at once to odg_recv.result or its like. */
 int odg_write_result(const struct odg_port *port, u64 result, u64 user_data,
 		     struct odg_cqe_wide *cqe)
 {
+	void __user *uresult = u64_to_user_ptr(result);
+	unsigned long left;
+
 	cqe->cqe.user_data = user_data;
-	cqe->done_ns = ktime_get_real_ns();
-	cqe->cpu = raw_smp_processor_id();
-	if (copy_to_user(u64_to_user_ptr(result), cqe, port->cqe_size))
-		return -EFAULT;
-	return 0;
+	/* copies of constant size, which spares them a check */
+	if (odg_port_is_wide(port)) {
+		cqe->done_ns = ktime_get_real_ns();
+		cqe->cpu = raw_smp_processor_id();
+		left = copy_to_user(uresult, cqe, sizeof(*cqe));
+	} else {
+		left = copy_to_user(uresult, &cqe->cqe, sizeof(cqe->cqe));
+	}
+	return left ? -EFAULT : 0;
 }
 
 /*
  * Give the program its answer for a receive that is done.  Where the completion
  * goes to the queue, it is the caller's to put it there afterwards.
  */
-static int odg_answer_done(struct odg_posting *p, struct odg_cqe_wide *cqe)
+static int odg_answer_done(struct odg_posting *p)
 {
+	int ret;
+
 	if (!p->recv.result)
 		return odg_answer(p, ODG_RECV_QUEUED);
-	if (odg_write_result(p->port, p->recv.result, p->recv.user_data, cqe))
-		return -EFAULT;
-	return odg_answer(p, ODG_RECV_DONE);
+	ret = odg_write_result(p->port, p->recv.result, p->recv.user_data,
+			       &p->cqe);
+	return ret ? ret : odg_answer(p, ODG_RECV_DONE);
 }
 
 /* Nothing can fail any more: complete a receive that is done. */
-static void odg_finish_now(struct odg_posting *p, struct odg_cqe_wide *cqe)
+static void odg_finish_now(struct odg_posting *p)
 {
 	if (!p->recv.result) {
 		p->op->eventfd = p->eventfd;
 		local_bh_disable();
 		odg_port_posted(p->port);
-		odg_op_finish(p->op, cqe);
+		odg_op_finish(p->op, &p->cqe);
 		local_bh_enable();
 		p->op = NULL;
 		p->eventfd = NULL;
@@ -138,12 +169,13 @@ static void odg_finish_now(struct odg_posting *p, struct odg_cqe_wide *cqe)
 /* An error waits: it is the result of this receive. */
 static int odg_take_error(struct odg_posting *p, int status)
 {
-	struct odg_cqe_wide cqe = {
+	int ret;
+
+	p->cqe = (struct odg_cqe_wide) {
 		.cqe.status = status,
 		.cqe.flags = ODG_CQE_ICMP,
 	};
-	int ret = odg_answer_done(p, &cqe);
-
+	ret = odg_answer_done(p);
 	if (ret) {
 		odg_keep_error(p->binding, status);
 		return ret;
@@ -151,21 +183,78 @@ static int odg_take_error(struct odg_posting *p, int status)
 	spin_lock_bh(&p->binding->lock);
 	p->binding->aborted++;
 	spin_unlock_bh(&p->binding->lock);
-	odg_finish_now(p, &cqe);
+	odg_finish_now(p);
 	return 0;
 }
 
-static int odg_copy_datagram(struct odg_posting *p, struct sk_buff *skb,
-			     struct odg_cqe_wide *cqe)
+/*
+ * Most datagrams are in one piece.  That memory may be shown to user space is
+ * known, and the common way would look it up each time.
+ */
+static int odg_copy_linear(const struct odg_segs *segs, const void *data,
+			   size_t len)
+{
+	const struct iovec *iov = segs->iov;
+
+	for (; len; iov++) {
+		size_t n = min(len, iov->iov_len);
+
+		if (should_fail_usercopy() || !access_ok(iov->iov_base, n))
+			return -EFAULT;
+		instrument_copy_to_user(iov->iov_base, data, n);
+		if (raw_copy_to_user(iov->iov_base, data, n))
+			return -EFAULT;
+		data += n;
+		len -= n;
+	}
+	return 0;
+}
+
+static int odg_copy_datagram(struct odg_posting *p, struct sk_buff *skb)
 {
 	struct odg_segs *segs = &p->segs;
+	struct odg_cqe_wide *cqe = &p->cqe;
 	struct iov_iter iter;
 
 	odg_fill_cqe(cqe, p->port, p->binding, skb, 0, segs->bytes);
+	if (cqe->cqe.len <= skb_headlen(skb))
+		return odg_copy_linear(segs, skb->data, cqe->cqe.len);
+
 	iov_iter_init(&iter, ITER_DEST, segs->iov, segs->nr, segs->bytes);
 	if (skb_copy_datagram_iter(skb, 0, &iter, cqe->cqe.len))
 		return -EFAULT;
 	return 0;
+}
+
+/* The datagram's data and answer are the program's: so is the datagram. */
+static bool odg_take_datagram(struct odg_posting *p, struct sk_buff *skb)
+{
+	struct odg_binding *binding = p->binding;
+	bool ours;
+
+	spin_lock_bh(&binding->lock);
+	ours = odg_sockq_take(binding->sk, skb);
+	if (ours) {
+		binding->from_queue++;
+		odg_count_delivery(binding, &p->cqe);
+		if (binding->hist)
+			odg_hist_add(binding, &p->cqe.cqe, false);
+	}
+	spin_unlock_bh(&binding->lock);
+	return ours;
+}
+
+static void odg_take_bad_csum(struct odg_binding *binding, struct sk_buff *skb)
+{
+	bool ours;
+
+	spin_lock_bh(&binding->lock);
+	ours = odg_sockq_take(binding->sk, skb);
+	if (ours)
+		odg_drop_bad_csum(binding, skb);
+	spin_unlock_bh(&binding->lock);
+	if (!ours)
+		consume_skb(skb);
 }
 
 /**
@@ -179,7 +268,6 @@ static int odg_take_now(struct odg_posting *p)
 {
 	struct odg_binding *binding = p->binding;
 	struct sock *sk = binding->sk;
-	struct odg_cqe_wide cqe;
 	struct sk_buff *skb;
 	int status, ret;
 
@@ -195,36 +283,25 @@ static int odg_take_now(struct odg_posting *p)
 			return -EAGAIN;
 
 		if (udp_lib_checksum_complete(skb)) {
-			if (odg_sockq_take(sk, skb)) {
-				spin_lock_bh(&binding->lock);
-				odg_drop_bad_csum(binding, skb);
-				spin_unlock_bh(&binding->lock);
-			} else {
-				consume_skb(skb);
-			}
+			odg_take_bad_csum(binding, skb);
 			continue;
 		}
 
-		ret = odg_copy_datagram(p, skb, &cqe);
+		ret = odg_copy_datagram(p, skb);
 		if (ret)
 			break;
 
-		ret = odg_answer_done(p, &cqe);
+		ret = odg_answer_done(p);
 		if (ret)
 			break;
 
-		if (odg_sockq_take(sk, skb)) {
-			spin_lock_bh(&binding->lock);
-			binding->from_queue++;
-			odg_count_delivery(binding, &cqe);
-			if (binding->hist)
-				odg_hist_add(binding, &cqe.cqe, false);
-			spin_unlock_bh(&binding->lock);
+		if (odg_take_datagram(p, skb)) {
 			trace_odg_post(binding->id, p->port->id,
 				       p->recv.user_data, p->segs.bytes, false);
 			trace_odg_deliver(binding->id, p->port->id,
-					  p->recv.user_data, &cqe.cqe, false);
-			odg_finish_now(p, &cqe);
+					  p->recv.user_data, &p->cqe.cqe,
+					  false);
+			odg_finish_now(p);
 			break;
 		}
 		/* recv(2) was faster: what we copied is somebody else's */
@@ -232,6 +309,19 @@ static int odg_take_now(struct odg_posting *p)
 	}
 	consume_skb(skb);
 	return ret;
+}
+
+/* The op that a receive needs to wait, or to have its completion queued. */
+static int odg_need_op(struct odg_posting *p)
+{
+	if (p->op)
+		return 0;
+	p->op = odg_port_get_op(p->port);
+	if (!p->op)
+		return -EAGAIN;
+	p->op->user_data = p->recv.user_data;
+	p->op->quiet = p->recv.flags & ODG_RECV_QUIET;
+	return 0;
 }
 
 /* Wait in the FIFO.  -EAGAIN: something came that has to be taken first. */
@@ -246,7 +336,6 @@ static int odg_pend(struct odg_posting *p)
 			return ret;
 		atomic_long_add(op->buf.nr, &p->port->pinned);
 	}
-	op->user_data = p->recv.user_data;
 	op->eventfd = p->eventfd;
 	op->tid = p->tid;
 
@@ -264,25 +353,64 @@ static int odg_pend(struct odg_posting *p)
 
 static int odg_post_locked(struct odg_posting *p)
 {
+	bool no_wait = p->recv.flags & ODG_RECV_NOWAIT;
 	int ret;
 
 	do {
+		/* a receive done with its completion at @result needs no op */
+		if (!p->recv.result) {
+			ret = odg_need_op(p);
+			if (ret)
+				return ret;
+		}
 		ret = -EAGAIN;
 		if (!odg_something_posted(p->binding))
 			ret = odg_take_now(p);
-		if (ret != -EAGAIN || p->recv.flags & ODG_RECV_NOWAIT)
+		if (ret != -EAGAIN || no_wait)
+			return ret;
+		ret = odg_need_op(p);
+		if (ret)
 			return ret;
 		ret = odg_pend(p);
 	} while (ret == -EAGAIN);
 	return ret;
 }
 
-static int odg_check_recv(const struct odg_recv *recv)
+static int odg_recv_import(struct odg_recv *recv,
+			   const struct odg_recv __user *urecv)
 {
+	if (!user_read_access_begin(urecv, sizeof(*urecv)))
+		return -EFAULT;
+	unsafe_get_user(recv->user_data, &urecv->user_data, err_fault);
+	unsafe_get_user(recv->segs, &urecv->segs, err_fault);
+	unsafe_get_user(recv->nr_segs, &urecv->nr_segs, err_fault);
+	unsafe_get_user(recv->flags, &urecv->flags, err_fault);
+	unsafe_get_user(recv->eventfd, &urecv->eventfd, err_fault);
+	unsafe_get_user(recv->result, &urecv->result, err_fault);
+	user_read_access_end();
+
 	if (recv->flags & ~(ODG_RECV_NOWAIT | ODG_RECV_QUIET) ||
 	    recv->eventfd < -1)
 		return -EINVAL;
 	return 0;
+
+err_fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
+static struct eventfd_ctx *odg_get_event(struct odg_posting *p)
+{
+	if (p->recv.eventfd < 0)
+		return NULL;
+	if (p->recv.eventfd != p->event_fd) {
+		fdput(p->event);
+		p->event = fdget(p->recv.eventfd);
+		p->event_fd = p->recv.eventfd;
+	}
+	if (!odg_fd_file(p->event))
+		return ERR_PTR(-EBADF);
+	return eventfd_ctx_fileget(odg_fd_file(p->event));
 }
 
 static int odg_post_one(struct odg_posting *p)
@@ -290,9 +418,7 @@ static int odg_post_one(struct odg_posting *p)
 	struct odg_port *port = p->port;
 	int ret;
 
-	if (copy_from_user(&p->recv, p->urecv, sizeof(p->recv)))
-		return -EFAULT;
-	ret = odg_check_recv(&p->recv);
+	ret = odg_recv_import(&p->recv, p->urecv);
 	if (ret)
 		return ret;
 	ret = odg_segs_import(&p->segs, u64_to_user_ptr(p->recv.segs),
@@ -300,25 +426,13 @@ static int odg_post_one(struct odg_posting *p)
 	if (ret)
 		return ret;
 
-	p->eventfd = NULL;
-	if (p->recv.eventfd >= 0) {
-		p->eventfd = eventfd_ctx_fdget(p->recv.eventfd);
-		if (IS_ERR(p->eventfd)) {
-			ret = PTR_ERR(p->eventfd);
-			goto out_segs;
-		}
+	p->eventfd = odg_get_event(p);
+	if (IS_ERR(p->eventfd)) {
+		ret = PTR_ERR(p->eventfd);
+		goto out_segs;
 	}
 
 	p->op = NULL;
-	if (!(p->recv.flags & ODG_RECV_NOWAIT && p->recv.result)) {
-		p->op = odg_port_get_op(port);
-		ret = -EAGAIN;
-		if (!p->op)
-			goto out_eventfd;
-		p->op->user_data = p->recv.user_data;
-		p->op->quiet = p->recv.flags & ODG_RECV_QUIET;
-	}
-
 	ret = mutex_lock_killable(&p->binding->post_lock);
 	if (!ret) {
 		ret = odg_post_locked(p);
@@ -330,7 +444,6 @@ static int odg_post_one(struct odg_posting *p)
 		odg_buf_unpin(&p->op->buf, port->user);
 		odg_port_put_op(port, p->op);
 	}
-out_eventfd:
 	if (p->eventfd)
 		eventfd_ctx_put(p->eventfd);
 out_segs:
@@ -346,19 +459,21 @@ static int odg_post_all(struct odg_port *port, struct odg_binding *binding,
 		.port = port,
 		.binding = binding,
 		.tid = task_pid_vnr(current),
+		.event_fd = -1,
 	};
+	int ret = 0;
 	u32 i;
-	int ret;
 
 	for (i = 0; i < arg->count; i++) {
 		p.urecv = &urecvs[i];
 		ret = odg_post_one(&p);
 		if (ret)
-			return i ? i : ret;
+			break;
 		if (i % 64 == 63)
 			cond_resched();
 	}
-	return i;
+	fdput(p.event);
+	return i ? i : ret;
 }
 
 /**

@@ -41,9 +41,13 @@ bool odg_something_posted(struct odg_binding *binding)
 	struct odg_rq *rq;
 	bool posted;
 
+	if (READ_ONCE(binding->depth))
+		return true;
+	if (!rcu_access_pointer(binding->rq))
+		return false;
 	rcu_read_lock();
 	rq = rcu_dereference(binding->rq);
-	posted = READ_ONCE(binding->depth) || (rq && odg_rq_waiting(rq));
+	posted = rq && odg_rq_waiting(rq);
 	rcu_read_unlock();
 	return posted;
 }
@@ -310,6 +314,8 @@ void odg_drain(struct odg_binding *binding)
 	struct odg_rq *rq = rcu_dereference_protected(binding->rq,
 						      lockdep_is_held(&binding->lock));
 
+	if (!rq && !binding->depth)
+		return;
 	odg_drain_some(binding);
 	if (!rq)
 		return;

@@ -65,6 +65,8 @@ struct sk_buff *odg_sockq_peek(struct sock *sk)
  * @sk: the socket
  * @skb: from odg_sockq_peek()
  *
+ * Bottom halves are off.
+ *
  * Return: true if it is ours alone now; false if a reader was faster.  The
  * caller's reference remains either way.
  */
@@ -73,7 +75,7 @@ bool odg_sockq_take(struct sock *sk, struct sk_buff *skb)
 	struct sk_buff_head *queue = &udp_sk(sk)->reader_queue;
 	bool ours;
 
-	spin_lock_bh(&queue->lock);
+	spin_lock(&queue->lock);
 	/*
 	 * It was the first and stays that until somebody unlinks it, or until
 	 * MSG_PEEK of an empty datagram puts a clone in its place: skb->next would
@@ -86,7 +88,7 @@ bool odg_sockq_take(struct sock *sk, struct sk_buff *skb)
 		/* the queue's reference; the caller's keeps it alive */
 		refcount_dec(&skb->users);
 	}
-	spin_unlock_bh(&queue->lock);
+	spin_unlock(&queue->lock);
 	return ours;
 }
 

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+/* odgram's receive rings: posted and completed in shared memory. */
+#include <odgram_ring.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "rx_odgram.h"
+
+static struct odg_port *port;
+static struct odg_rq rq;
+static int region, event;
+
+static void ring_open(int fd)
+{
+	ODG_MUST(odg_port_open(&port, 2 * BURST, 0));
+	region = ODG_MUST(odg_region_register(port, rx_buf, sizeof(rx_buf), NULL));
+	ODG_MUST(odg_rq_open(&rq, port, fd, BURST));
+}
+
+/* Each is shown by itself, as a receiver does that reposts one at a time. */
+static void ring_post(int fd)
+{
+	(void)fd;
+	for (int i = 0; i < BURST; i++) {
+		odg_rq_write(&rq, region, (uint64_t)i * MAX_PAYLOAD, MAX_PAYLOAD,
+			     i, 0);
+		ODG_MUST(odg_rq_submit(&rq));
+	}
+}
+
+static void ring_drain(int fd)
+{
+	(void)fd;
+	queue_drain(port);
+}
+
+/* Sleeps until the burst is there. */
+static void poll_drain(int fd)
+{
+	struct pollfd wait = { .fd = odg_port_fd(port), .events = POLLIN };
+
+	(void)fd;
+	if (MUST(poll(&wait, 1, -1)) != 1)
+		die("poll: woke for nothing");
+	queue_drain(port);
+}
+
+static void event_open(int fd)
+{
+	ring_open(fd);
+	event = MUST(eventfd(0, EFD_CLOEXEC));
+	ODG_MUST(odg_port_notify(port, event));
+	odg_cq_arm(odg_port_cq(port));
+}
+
+/* Sleeps on the eventfd, and arms when all is read: one signal a burst. */
+static void event_drain(int fd)
+{
+	uint64_t count;
+
+	(void)fd;
+	if (MUST(read(event, &count, sizeof(count))) != sizeof(count) || count != 1)
+		die("odgram: not signalled once");
+	queue_drain(port);
+	if (odg_cq_arm(odg_port_cq(port)))
+		die("odgram: more than a burst");
+}
+
+static void event_close(void)
+{
+	odg_rq_close(&rq);
+	odg_port_close(port);
+	close(event);
+}
+
+static void ring_close(void)
+{
+	odg_rq_close(&rq);
+	odg_port_close(port);
+}
+
+const struct receiver ring_receivers[] = {
+	{
+		.name = "ring",
+		.label = "odgram, ring, spinning",
+		.flags = TELLS_MORE,
+		.open = ring_open,
+		.post = ring_post,
+		.drain = ring_drain,
+		.close = ring_close,
+	},
+	{
+		.name = "ring-poll",
+		.label = "odgram, ring, poll a burst",
+		.flags = TELLS_MORE,
+		.open = ring_open,
+		.post = ring_post,
+		.drain = poll_drain,
+		.close = ring_close,
+	},
+	{
+		.name = "ring-event",
+		.label = "odgram, ring, armed eventfd a burst",
+		.flags = TELLS_MORE,
+		.open = event_open,
+		.post = ring_post,
+		.drain = event_drain,
+		.close = event_close,
+	},
+	{ 0 }
+};
