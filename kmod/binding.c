@@ -378,7 +378,7 @@ int odg_binding_append(struct odg_binding *binding, struct odg_op *op)
 	} else {
 		trace_odg_post(binding->id, op->port->id, op->user_data,
 			       op->buf.bytes, true);
-		odg_port_posted(op->port);
+		odg_port_posted(op->port, op);
 		op->rq_pos = odg_rq_place(binding);
 		list_add_tail(&op->node, &binding->fifo);
 		binding->depth++;

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The memory of a posted receive: taken in, checked, pinned, charged, and given
- * back.  Nothing here is shared between tasks, so there is no lock; the charge
- * is one atomic per user.
+ * The memory of a posted receive: taken in, checked, pinned, and given back.
+ * Nothing here is shared between tasks, so there is no lock.
  *
- * Softirq may not fault, so pages are pinned when an op pends; unpinning may
- * sleep, so it is the reaper's (op.c).
+ * Softirq may not fault, so pages are pinned when an op pends.  Who pins them,
+ * charges for them, and when they are unpinned is pincache.c's.
  */
 #include <linux/highmem.h>
 #include <linux/mm.h>
@@ -89,35 +88,6 @@ void odg_segs_free(struct odg_segs *segs)
 		kfree(segs->iov);
 }
 
-/**
- * odg_charge_pages - charge locked memory to a user
- * @user: who pays, or NULL for one with CAP_IPC_LOCK
- * @pages: how much
- *
- * Return: 0, or -ENOMEM if RLIMIT_MEMLOCK of the caller would be exceeded.
- */
-int odg_charge_pages(struct user_struct *user, unsigned long pages)
-{
-	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
-	long old;
-
-	if (!user)
-		return 0;
-
-	old = atomic_long_read(&user->locked_vm);
-	do {
-		if (pages > limit || old > limit - pages)
-			return -ENOMEM;
-	} while (!atomic_long_try_cmpxchg(&user->locked_vm, &old, old + pages));
-	return 0;
-}
-
-void odg_uncharge_pages(struct user_struct *user, unsigned long pages)
-{
-	if (user)
-		atomic_long_sub(pages, &user->locked_vm);
-}
-
 static unsigned long odg_iov_pages(const struct iovec *iov)
 {
 	unsigned long first = (unsigned long)iov->iov_base >> PAGE_SHIFT;
@@ -129,7 +99,7 @@ static unsigned long odg_iov_pages(const struct iovec *iov)
 	return last - first + 1;
 }
 
-/* A buffer without memory: unpinning it is allowed and does nothing. */
+/* A buffer without memory: putting it is allowed and does nothing. */
 void odg_buf_init(struct odg_buf *buf)
 {
 	buf->vec = buf->inline_vec;
@@ -137,97 +107,72 @@ void odg_buf_init(struct odg_buf *buf)
 	buf->bytes = 0;
 }
 
-static void odg_buf_release_pages(struct odg_buf *buf)
-{
-	unsigned int i;
-
-	/* somebody may have written to them, so they are dirty */
-	for (i = 0; i < buf->nr; i++)
-		unpin_user_pages_dirty_lock(&buf->vec[i].bv_page, 1, true);
-	if (buf->vec != buf->inline_vec)
-		kvfree(buf->vec);
-	odg_buf_init(buf);
-}
-
 /* Pin one segment's @nr pages behind the ones @buf has. */
 static int odg_buf_pin_iov(struct odg_buf *buf, const struct iovec *iov,
-			   unsigned long nr)
+			   unsigned long nr, struct odg_pincache *cache,
+			   bool keep)
 {
 	unsigned long addr = (unsigned long)iov->iov_base;
 	size_t left = iov->iov_len;
-	struct page *pages[16];
 
 	while (nr) {
-		int want = min_t(unsigned long, nr, ARRAY_SIZE(pages));
-		int got, i;
+		struct odg_piece *piece = &buf->vec[buf->nr];
+		int got;
 
-		got = pin_user_pages_fast(addr & PAGE_MASK, want,
-					  FOLL_WRITE | FOLL_LONGTERM, pages);
-		for (i = 0; i < got; i++) {
-			u32 off = offset_in_page(addr);
-			u32 len = min_t(size_t, left, PAGE_SIZE - off);
-
-			buf->vec[buf->nr++] = (struct bio_vec) {
-				.bv_page = pages[i],
-				.bv_len = len,
-				.bv_offset = off,
-			};
-			addr += len;
-			left -= len;
-		}
+		got = odg_pins_get(cache, addr >> PAGE_SHIFT,
+				   min_t(unsigned long, nr, ODG_PINS_MAX),
+				   keep, piece);
 		if (got < 0)
 			return got;
-		if (got < want)
-			return -EFAULT;
+		buf->nr += got;
 		nr -= got;
+		for (; got; got--, piece++) {
+			piece->offset = offset_in_page(addr);
+			piece->len = min_t(size_t, left,
+					   PAGE_SIZE - piece->offset);
+			addr += piece->len;
+			left -= piece->len;
+		}
 	}
 	return 0;
 }
 
 /**
- * odg_buf_pin - pin and charge the memory of a scatter list
- * @buf: filled; on success the caller owes odg_buf_unpin()
+ * odg_buf_pin - pin the memory of a scatter list
+ * @buf: initialised; on success the caller owes odg_buf_put()
  * @segs: what to pin
- * @user: who pays for it
+ * @cache: the port's
  *
  * Return: 0, -EFAULT if something is not writable memory, -ENOMEM.
  */
 int odg_buf_pin(struct odg_buf *buf, const struct odg_segs *segs,
-		struct user_struct *user)
+		struct odg_pincache *cache)
 {
 	unsigned long pages = 0;
 	unsigned int i;
-	int ret;
+	int ret = 0;
 
 	for (i = 0; i < segs->nr; i++)
 		pages += odg_iov_pages(&segs->iov[i]);
 
-	ret = odg_charge_pages(user, pages);
-	if (ret)
-		return ret;
-
-	odg_buf_init(buf);
-	buf->bytes = segs->bytes;
 	if (pages > ARRAY_SIZE(buf->inline_vec)) {
 		buf->vec = kvmalloc_array(pages, sizeof(*buf->vec),
 					  GFP_KERNEL_ACCOUNT);
-		ret = -ENOMEM;
-		if (!buf->vec)
-			goto err_uncharge;
+		if (!buf->vec) {
+			odg_buf_init(buf);
+			return -ENOMEM;
+		}
 	}
+	buf->bytes = segs->bytes;
 
-	for (i = 0; i < segs->nr; i++) {
+	for (i = 0; i < segs->nr && !ret; i++)
 		ret = odg_buf_pin_iov(buf, &segs->iov[i],
-				      odg_iov_pages(&segs->iov[i]));
-		if (ret)
-			goto err_release;
+				      odg_iov_pages(&segs->iov[i]), cache,
+				      pages <= ODG_BUF_KEEP);
+	if (ret) {
+		odg_buf_put(buf, cache);
+		odg_buf_init(buf);
 	}
-	return 0;
-
-err_release:
-	odg_buf_release_pages(buf);
-err_uncharge:
-	odg_uncharge_pages(user, pages);
 	return ret;
 }
 
@@ -244,24 +189,31 @@ err_uncharge:
 void odg_buf_write(const struct odg_buf *buf, const struct sk_buff *skb,
 		   int offset, u32 len)
 {
-	const struct bio_vec *vec = buf->vec;
+	const struct odg_piece *piece = buf->vec;
 
 	while (len) {
-		u32 n = min(len, vec->bv_len);
-		void *page = kmap_local_page(vec->bv_page);
+		u32 n = min(len, piece->len);
+		void *page = kmap_local_page(piece->pin->page);
 
 		/* cannot fail: the datagram has len bytes at offset */
-		skb_copy_bits(skb, offset, page + vec->bv_offset, n);
+		skb_copy_bits(skb, offset, page + piece->offset, n);
 		kunmap_local(page);
 		offset += n;
 		len -= n;
-		vec++;
+		piece++;
 	}
 }
 
-/* Also of a buffer that was only initialised.  May sleep. */
-void odg_buf_unpin(struct odg_buf *buf, struct user_struct *user)
+/*
+ * Also of a buffer that was only initialised; it has to be initialised again before
+ * it is used.  Any context, but a long one takes its time.
+ */
+void odg_buf_put(struct odg_buf *buf, struct odg_pincache *cache)
 {
-	odg_uncharge_pages(user, buf->nr);
-	odg_buf_release_pages(buf);
+	unsigned int i;
+
+	for (i = 0; i < buf->nr; i++)
+		odg_pin_put(cache, buf->vec[i].pin);
+	if (buf->vec != buf->inline_vec)
+		kvfree(buf->vec);
 }

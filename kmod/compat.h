@@ -26,6 +26,10 @@
 #error "6.18 gave UDP a queue before its queues, which sockq.c does not know yet"
 #endif
 
+#ifndef CONFIG_MMU_NOTIFIER
+#error "odgram needs CONFIG_MMU_NOTIFIER, which every kernel with KVM has"
+#endif
+
 /* 6.13: a namespace is a string. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 #define ODG_IMPORT_KUNIT_SYMBOLS MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING)

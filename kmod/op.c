@@ -7,8 +7,14 @@
  *   free      in port->free                          (port->lock)
  *   reserved  held by one post, nobody else knows it
  *   posted    in binding->fifo or ->sends, op->binding set  (binding->lock)
+ *   free      again, with the completion visible     (port->lock)
+ *
+ * Some do not end there and then, and go by way of the reaper:
+ *
  *   finished  in port->done, completion visible      (lock-free list)
- *   free      again, after the reaper unpinned it
+ *
+ * Those whose event cannot be signalled where they complete, those with so many
+ * pages that letting go of them would hold softirq up, and sends that were copied.
  *
  * Exactly once: whoever takes the op out of its list under binding->lock ends it,
  * and nobody finds it there afterwards.  Delivery, drain, ICMP error, cancel and
@@ -21,8 +27,8 @@
  * after a grace period (port.c, binding.c).
  *
  * Publish order: data, completion fields, ring index (release), then wake-up
- * and eventfd.  The last touch of an op is to put it on port->done; from there
- * on the reaper may have given it to somebody else.
+ * and eventfd.  The last touch of an op is to make it free or put it on port->done;
+ * from there on it may be somebody else's.
  */
 #include <kunit/visibility.h>
 #include <linux/odgram.h>
@@ -48,6 +54,23 @@ bool odg_op_signal(struct eventfd_ctx *eventfd)
 	return true;
 }
 
+/* Does it go by way of the reaper? */
+static bool odg_op_ends_late(const struct odg_op *op)
+{
+	return op->tx || odg_buf_is_long(&op->buf) ||
+	       (op->eventfd && !eventfd_signal_allowed());
+}
+
+static void odg_op_finish_late(struct odg_op *op, struct odg_cqe_wide *cqe)
+{
+	struct odg_port *port = op->port;
+
+	odg_port_submit(port, cqe, NULL);
+	if (op->eventfd)
+		op->signal_late = !odg_op_signal(op->eventfd);
+	odg_port_finished(port, op);
+}
+
 /**
  * odg_op_finish - make an op's completion visible
  * @op: stands in no FIFO
@@ -58,6 +81,7 @@ bool odg_op_signal(struct eventfd_ctx *eventfd)
  */
 void odg_op_finish(struct odg_op *op, struct odg_cqe_wide *cqe)
 {
+	struct eventfd_ctx *eventfd = op->eventfd;
 	struct odg_port *port = op->port;
 
 	WARN_ON_ONCE(!in_softirq());
@@ -65,10 +89,16 @@ void odg_op_finish(struct odg_op *op, struct odg_cqe_wide *cqe)
 	cqe->cqe.user_data = op->user_data;
 	if (op->quiet)
 		cqe->cqe.flags |= ODG_CQE_QUIET;
-	odg_port_submit(port, cqe);
-	if (op->eventfd)
-		op->signal_late = !odg_op_signal(op->eventfd);
-	odg_port_finished(port, op);
+	if (odg_op_ends_late(op)) {
+		odg_op_finish_late(op, cqe);
+		return;
+	}
+	odg_buf_put(&op->buf, &port->pins);
+	odg_port_submit(port, cqe, op);
+	if (eventfd) {
+		odg_eventfd_signal(eventfd);
+		eventfd_ctx_put(eventfd);
+	}
 }
 
 /* Out of its list: whoever does this ends the op. */
@@ -126,8 +156,7 @@ void odg_op_reap_locked(struct odg_port *port)
 	lockdep_assert_held(&port->reap_lock);
 
 	llist_for_each_entry_safe(op, next, list, done) {
-		atomic_long_sub(op->buf.nr, &port->pinned);
-		odg_buf_unpin(&op->buf, port->user);
+		odg_buf_put(&op->buf, &port->pins);
 		odg_tx_free(port, op->tx);
 		if (op->eventfd) {
 			if (op->signal_late)

@@ -22,6 +22,7 @@ struct odg_tx;
  * @user_data: the program's name for it
  * @buf: the memory of a receive
  * @tx: the datagram of a send, NULL for a receive
+ * @pages: of @buf or @tx, as counted in port->pinned while it is posted
  * @eventfd: to be signalled at completion, or NULL
  * @done: link in port->done, for the reaper
  * @next_free: link in port->free
@@ -43,6 +44,7 @@ struct odg_op {
 		struct llist_node done;
 		struct odg_op *next_free;
 	};
+	u32 pages;
 	pid_t tid;
 	u32 rq_pos;
 	u32 gen;

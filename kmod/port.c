@@ -46,7 +46,7 @@
 #include "rq.h"
 #include "trace.h"
 
-/* A program that makes no calls gets its pages back this late. */
+/* A program that makes no calls gets the ops of a reaper back this late. */
 #define ODG_REAP_DELAY (HZ / 10)
 
 static void odg_port_reap_work(struct work_struct *work)
@@ -117,6 +117,7 @@ void odg_port_release(struct odg_port *port)
 		odg_notify_close(port);
 		cancel_delayed_work_sync(&port->reap_work);
 		odg_op_reap(port);
+		odg_pincache_destroy(&port->pins);
 		odg_region_del_all(port);
 		odg_uncharge_pages(port->user,
 				   odg_ring_bytes(port->ring.entries,
@@ -158,10 +159,10 @@ static int __odg_port_create_cq(struct odg_port *port,
 		goto err_uncharge;
 
 	/*
-	 * An op is free again a moment after its entry is: the CPU that completes
-	 * it still has to put it on port->done.  Each CPU can be at that point with
-	 * one op, so with one spare op for each a post that got an entry always
-	 * gets an op, too.
+	 * An op is free again with its entry, or, if it goes by way of the reaper,
+	 * a moment later: the CPU that completes it still has to put it on
+	 * port->done.  Each CPU can be at that point with one op, so with one spare
+	 * op for each a post that got an entry always gets an op, too.
 	 */
 	port->nr_ops = entries + num_possible_cpus();
 	port->ops = kvcalloc(port->nr_ops, sizeof(*port->ops),
@@ -177,6 +178,7 @@ static int __odg_port_create_cq(struct odg_port *port,
 		port->free = &port->ops[i];
 	}
 
+	odg_pincache_init(&port->pins, port->user, entries);
 	port->cqe_size = cqe_size;
 	arg->entries = entries;
 	arg->cqe_size = cqe_size;
@@ -267,6 +269,7 @@ struct odg_op *odg_port_get_op(struct odg_port *port)
 	}
 
 	odg_buf_init(&op->buf);
+	op->pages = 0;
 	op->tx = NULL;
 	op->eventfd = NULL;
 	op->signal_late = false;
@@ -285,13 +288,21 @@ void odg_port_put_op(struct odg_port *port, struct odg_op *op)
 }
 EXPORT_SYMBOL_IF_KUNIT(odg_port_put_op);
 
-/* The op is reaped: its completion used the promise up. */
-void odg_port_free_op(struct odg_port *port, struct odg_op *op)
+/* The op is over: its completion used the promise up. */
+static void odg_port_push_op(struct odg_port *port, struct odg_op *op)
 {
-	spin_lock_bh(&port->lock);
+	lockdep_assert_held(&port->lock);
+
+	port->pinned -= op->pages;
 	op->gen++;
 	op->next_free = port->free;
 	port->free = op;
+}
+
+void odg_port_free_op(struct odg_port *port, struct odg_op *op)
+{
+	spin_lock_bh(&port->lock);
+	odg_port_push_op(port, op);
 	spin_unlock_bh(&port->lock);
 }
 
@@ -336,10 +347,11 @@ void odg_port_unreserve(struct odg_port *port)
  * An op was accepted; called before its completion can come.  Bottom halves are
  * off.
  */
-void odg_port_posted(struct odg_port *port)
+void odg_port_posted(struct odg_port *port, const struct odg_op *op)
 {
 	spin_lock(&port->lock);
 	port->posted++;
+	port->pinned += op->pages;
 	spin_unlock(&port->lock);
 }
 
@@ -358,8 +370,14 @@ void odg_port_aborted(struct odg_port *port)
 	spin_unlock_bh(&port->lock);
 }
 
-/* Make a completion visible and wake who waits for it. */
-void odg_port_submit(struct odg_port *port, struct odg_cqe_wide *cqe)
+/**
+ * odg_port_submit - make a completion visible and wake who waits for it
+ * @port: where
+ * @cqe: the completion; its sequence is filled in here
+ * @op: an op that ends with it and has no pages any more, or NULL
+ */
+void odg_port_submit(struct odg_port *port, struct odg_cqe_wide *cqe,
+		     struct odg_op *op)
 {
 	bool quiet = cqe->cqe.flags & ODG_CQE_QUIET;
 	struct odg_cqe_wide *entry;
@@ -380,6 +398,8 @@ void odg_port_submit(struct odg_port *port, struct odg_cqe_wide *cqe)
 	port->completed++;
 	notify = !quiet && rcu_access_pointer(port->notify) &&
 		 odg_ring_disarm(&port->ring);
+	if (op)
+		odg_port_push_op(port, op);
 	spin_unlock(&port->lock);
 	trace_odg_complete(port->id, &cqe->cqe);
 
@@ -469,6 +489,7 @@ void odg_port_get_stats(struct odg_port *port, struct odg_port_stats *stats)
 	stats->cancelled = port->cancelled;
 	stats->aborted = port->aborted;
 	stats->bad_cons = port->ring.bad_cons;
+	stats->pinned_pages = port->pinned;
 	spin_unlock_bh(&port->lock);
-	stats->pinned_pages = atomic_long_read(&port->pinned);
+	stats->kept_pages = odg_pincache_kept(&port->pins);
 }

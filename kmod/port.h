@@ -11,6 +11,7 @@
 #include <linux/xarray.h>
 
 #include "op.h"
+#include "pincache.h"
 #include "ring.h"
 
 struct net;
@@ -30,21 +31,22 @@ struct pid;
  * @cqe_size: bytes of one completion
  * @ops: the op table
  * @nr_ops: its size
- * @lock: protects @ring, @free and the counters up to @aborted
+ * @lock: protects @ring, @free and the counters up to @pinned
  * @ring: the completion queue
  * @free: unused ops
  * @posted: receives accepted; those of a ring count when they are taken
  * @completed: receives completed
  * @cancelled: of these, by a cancel
  * @aborted: of these, because their socket was closed
+ * @pinned: pages of ops now, one twice that two ops share
  * @notify: signalled when the program armed it, or NULL; written under
  *	@create_lock, read under RCU
  * @notify_work: signals it where a completion may not
  * @regions: registered memory by id; written under @create_lock, read under RCU
  * @rqs: request queues by id; written under @create_lock
  * @dead_rqs: those whose sockets are gone
+ * @pins: the pages of posted ops
  * @reap_lock: held while finished ops are given back
- * @pinned: pages of posted ops pinned now
  * @wait: woken at each completion
  * @done: finished ops for the reaper
  * @reap_work: reaps when no call does
@@ -62,13 +64,14 @@ struct odg_port {
 	struct odg_op *ops;
 	u32 nr_ops;
 
-	spinlock_t lock;		/* of what follows, to @aborted */
+	spinlock_t lock;		/* of what follows, to @pinned */
 	struct odg_ring ring;
 	struct odg_op *free;
 	u64 posted;
 	u64 completed;
 	u64 cancelled;
 	u64 aborted;
+	u64 pinned;
 
 	struct eventfd_ctx __rcu *notify;
 	struct work_struct notify_work;
@@ -77,8 +80,8 @@ struct odg_port {
 	struct xarray rqs;
 	struct llist_head dead_rqs;
 
+	struct odg_pincache pins;
 	struct mutex reap_lock;		/* one reaper at a time */
-	atomic_long_t pinned;
 	wait_queue_head_t wait;
 	struct llist_head done;
 	struct delayed_work reap_work;
@@ -105,12 +108,13 @@ void odg_port_free_op(struct odg_port *port, struct odg_op *op);
 struct odg_op *odg_port_find_op(struct odg_port *port, u64 id);
 u64 odg_port_op_id(struct odg_port *port, const struct odg_op *op);
 
-void odg_port_posted(struct odg_port *port);
+void odg_port_posted(struct odg_port *port, const struct odg_op *op);
 bool odg_port_reserve(struct odg_port *port);
 void odg_port_unreserve(struct odg_port *port);
 void odg_port_cancelled(struct odg_port *port);
 void odg_port_aborted(struct odg_port *port);
-void odg_port_submit(struct odg_port *port, struct odg_cqe_wide *cqe);
+void odg_port_submit(struct odg_port *port, struct odg_cqe_wide *cqe,
+		     struct odg_op *op);
 void odg_port_finished(struct odg_port *port, struct odg_op *op);
 
 #endif /* ODG_PORT_H */

@@ -155,7 +155,7 @@ static void odg_finish_now(struct odg_posting *p)
 	if (!p->recv.result) {
 		p->op->eventfd = p->eventfd;
 		local_bh_disable();
-		odg_port_posted(p->port);
+		odg_port_posted(p->port, p->op);
 		odg_op_finish(p->op, &p->cqe);
 		local_bh_enable();
 		p->op = NULL;
@@ -331,10 +331,10 @@ static int odg_pend(struct odg_posting *p)
 	int ret;
 
 	if (!op->buf.nr) {
-		ret = odg_buf_pin(&op->buf, &p->segs, p->port->user);
+		ret = odg_buf_pin(&op->buf, &p->segs, &p->port->pins);
 		if (ret)
 			return ret;
-		atomic_long_add(op->buf.nr, &p->port->pinned);
+		op->pages = op->buf.nr;
 	}
 	op->eventfd = p->eventfd;
 	op->tid = p->tid;
@@ -440,8 +440,7 @@ static int odg_post_one(struct odg_posting *p)
 	}
 
 	if (p->op) {
-		atomic_long_sub(p->op->buf.nr, &port->pinned);
-		odg_buf_unpin(&p->op->buf, port->user);
+		odg_buf_put(&p->op->buf, &port->pins);
 		odg_port_put_op(port, p->op);
 	}
 	if (p->eventfd)

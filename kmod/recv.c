@@ -273,7 +273,7 @@ static void odg_deliver(struct odg_binding *binding, struct odg_target *target,
 		cqe->cqe.user_data = target->user_data;
 		if (target->quiet)
 			cqe->cqe.flags |= ODG_CQE_QUIET;
-		odg_port_submit(target->port, cqe);
+		odg_port_submit(target->port, cqe, NULL);
 	}
 	if (unlikely(binding->hist))
 		odg_hist_add(binding, &cqe->cqe, offset);

@@ -149,7 +149,7 @@ static void odg_rq_fail(struct odg_target *target, int status)
 
 	target->rq->binding->aborted++;
 	odg_rq_take(target);
-	odg_port_submit(target->rq->port, &cqe);
+	odg_port_submit(target->rq->port, &cqe, NULL);
 }
 
 /**

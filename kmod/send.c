@@ -138,7 +138,7 @@ static void odg_complete_send(struct odg_sending *s, struct odg_cqe_wide *cqe)
 {
 	s->op->eventfd = s->eventfd;
 	local_bh_disable();
-	odg_port_posted(s->port);
+	odg_port_posted(s->port, s->op);
 	odg_op_finish(s->op, cqe);
 	local_bh_enable();
 	s->op = NULL;
@@ -232,6 +232,7 @@ static int odg_wait_for_room(struct odg_sending *s)
 		op->tx = NULL;
 		return ret;
 	}
+	op->pages = op->tx->pages;
 	op->eventfd = s->eventfd;
 
 	ret = odg_answer_send(s, ODG_SEND_PENDING);

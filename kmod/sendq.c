@@ -66,7 +66,6 @@ struct odg_tx *odg_tx_copy(struct odg_port *port, const struct odg_dest *dest,
 		odg_uncharge_pages(port->user, pages);
 		return ERR_PTR(-ENOMEM);
 	}
-	atomic_long_add(pages, &port->pinned);
 	tx->pages = pages;
 	tx->cred = get_current_cred();
 	tx->len = segs->bytes;
@@ -93,7 +92,6 @@ void odg_tx_free(struct odg_port *port, struct odg_tx *tx)
 {
 	if (!tx)
 		return;
-	atomic_long_sub(tx->pages, &port->pinned);
 	odg_uncharge_pages(port->user, tx->pages);
 	put_cred(tx->cred);
 	kvfree(tx);
@@ -333,7 +331,7 @@ int odg_sendq_append(struct odg_binding *binding, struct odg_op *op)
 	if (binding->dead) {
 		ret = -EBADF;
 	} else {
-		odg_port_posted(op->port);
+		odg_port_posted(op->port, op);
 		list_add_tail(&op->node, &binding->sends);
 		WRITE_ONCE(binding->send_depth, binding->send_depth + 1);
 		WRITE_ONCE(op->binding, binding);

@@ -123,6 +123,7 @@ static const struct layout layouts[] = {
 	FIELD(odg_port_stats, entries, 4, 4),
 	FIELD(odg_port_stats, pinned_pages, 16, 8),
 	FIELD(odg_port_stats, bad_cons, 56, 8),
+	FIELD(odg_port_stats, kept_pages, 64, 8),
 	FIELD(odg_sock_stats, fd, 4, 4),
 	FIELD(odg_sock_stats, arrived, 16, 8),
 	FIELD(odg_sock_stats, bytes, 88, 8),

@@ -248,7 +248,8 @@ struct odg_seg {
  * @state: out: ODG_RECV_PENDING, _QUEUED or _DONE
  * @id: out: names the op in ODG_CANCEL until it has completed; 0 if _DONE
  * @result: user address of a completion (of the port's cqe_size), or 0.  If a
- *	datagram is waiting, its completion is written here and not to the queue.
+ *	datagram is waiting, its completion is written here and not to the queue,
+ *	which then needs no room for it.
  */
 struct odg_recv {
 	__aligned_u64 user_data;
@@ -657,13 +658,15 @@ struct odg_rqe {
  * @entries: out: size of the completion queue
  * @outstanding: out: ops posted and not completed
  * @unread: out: completions the program has not released
- * @pinned_pages: out: pages of posted buffers pinned, or copied for sends that
- *	pend, and charged now
+ * @pinned_pages: out: pages of receives outstanding, one twice that two share, and
+ *	of the copies of sends that pend
  * @posted: out: ops accepted
  * @completed: out: ops completed, cancelled ones included
  * @cancelled: out: ops completed by ODG_CANCEL
  * @aborted: out: ops completed because their socket was closed
  * @bad_cons: out: times an impossible consumer index was seen and ignored
+ * @kept_pages: out: pages pinned, and charged once each, for posts to find them
+ *	again, those of receives outstanding included as far as they are kept
  */
 struct odg_port_stats {
 	__u32 size;
@@ -676,6 +679,7 @@ struct odg_port_stats {
 	__aligned_u64 cancelled;
 	__aligned_u64 aborted;
 	__aligned_u64 bad_cons;
+	__aligned_u64 kept_pages;
 };
 
 /**
