@@ -4,9 +4,10 @@
  *
  * With our hooks set the stack gives us the errors that answer what the socket
  * sent, on unconnected sockets, too, where recv(2) never hears of them.  One error
- * ends one posted op.  If none is posted it is kept for the next post.  It does not
- * go to sk_err, where it would fail a send: only a socket that asked for errors with
- * IP_RECVERR gets it there, and in its error queue, as without us.
+ * ends one posted receive, of a ring or not.  If none is posted it is kept for the
+ * next one.  It does not go to sk_err, where it would fail a send: only a socket that
+ * asked for errors with IP_RECVERR and has no ring gets it there.  In its error queue
+ * such a socket finds it in any case, as without us.
  */
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
@@ -18,7 +19,7 @@
 #include "binding.h"
 #include "compat.h"
 #include "icmp.h"
-#include "op.h"
+#include "recv.h"
 #include "trace.h"
 
 /*
@@ -126,13 +127,13 @@ void odg_icmp_error(struct sock *sk, struct sk_buff *skb, int err, __be16 port,
 	if (!odg_icmp_wanted(binding, cqe.cqe.status)) {
 		/* nor in sk_err, where the next post would find it */
 		to_socket = false;
-	} else if (binding->depth) {
-		binding->aborted++;
-		odg_op_complete(list_first_entry(&binding->fifo, struct odg_op,
-						 node), &cqe);
+	} else if (odg_end_oldest(binding, &cqe)) {
 		to_socket = false;
-	} else if (!to_socket) {
+	} else if (!to_socket || rcu_access_pointer(binding->rq)) {
+		/* where a ring can be told of it, too: it has to be kicked */
 		binding->icmp_status = cqe.cqe.status;
+		odg_drain(binding);
+		to_socket = false;
 	}
 	spin_unlock_bh(&binding->lock);
 

@@ -11,6 +11,7 @@
 
 #include "genl.h"
 #include "main.h"
+#include "netdev.h"
 #include "registry.h"
 
 struct workqueue_struct *odg_wq;
@@ -26,9 +27,12 @@ static int __init odg_init(void)
 	ret = odg_registry_init();
 	if (ret)
 		goto err_wq;
-	ret = odg_genl_init();
+	ret = odg_netdev_init();
 	if (ret)
 		goto err_registry;
+	ret = odg_genl_init();
+	if (ret)
+		goto err_netdev;
 	ret = odg_chardev_init();
 	if (ret)
 		goto err_genl;
@@ -36,6 +40,8 @@ static int __init odg_init(void)
 
 err_genl:
 	odg_genl_exit();
+err_netdev:
+	odg_netdev_exit();
 err_registry:
 	odg_registry_exit();
 err_wq:
@@ -47,6 +53,7 @@ static void __exit odg_exit(void)
 {
 	odg_chardev_exit();
 	odg_genl_exit();
+	odg_netdev_exit();
 	odg_registry_exit();
 	destroy_workqueue(odg_wq);
 	/* bindings and ports are freed by RCU callbacks of ours */

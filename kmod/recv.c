@@ -279,12 +279,67 @@ static void odg_deliver(struct odg_binding *binding, struct odg_target *target,
 		odg_hist_add(binding, &cqe->cqe, offset);
 }
 
+/**
+ * odg_end_oldest - end the oldest receive without a datagram
+ * @binding: its lock is held
+ * @cqe: why, but for what the receive adds
+ *
+ * Return: false if none is posted.
+ */
+bool odg_end_oldest(struct odg_binding *binding, struct odg_cqe_wide *cqe)
+{
+	struct odg_target target;
+
+	if (!odg_next_target(binding, &target))
+		return false;
+	binding->aborted++;
+	if (target.op) {
+		odg_op_complete(target.op, cqe);
+		return true;
+	}
+	odg_rq_take(&target);
+	cqe->cqe.user_data = target.user_data;
+	if (target.quiet)
+		cqe->cqe.flags |= ODG_CQE_QUIET;
+	odg_port_submit(target.port, cqe);
+	return true;
+}
+
+/* How many receives are posted, in FIFO and ring, at most.  Lock held. */
+u32 odg_count_posted(struct odg_binding *binding)
+{
+	struct odg_rq *rq = rcu_dereference_protected(binding->rq,
+						      lockdep_is_held(&binding->lock));
+
+	return binding->depth + (rq ? odg_rq_position(rq) - rq->cons : 0);
+}
+
+/* The error that no receive has been told of yet is the next one's.  Lock held. */
+static void odg_tell_kept_error(struct odg_binding *binding)
+{
+	struct odg_cqe_wide cqe = {
+		.cqe.status = binding->icmp_status,
+		.cqe.flags = ODG_CQE_ICMP,
+	};
+
+	if (binding->icmp_status && odg_end_oldest(binding, &cqe))
+		binding->icmp_status = 0;
+}
+
+/* Does anything wait that a receive in the ring could take?  Lock held. */
+static bool odg_want_kick(struct odg_binding *binding)
+{
+	return !odg_sockq_empty(binding->sk) || binding->icmp_status;
+}
+
 /* Queue -> receives, as long as both have something.  Lock held. */
 static void odg_drain_some(struct odg_binding *binding)
 {
 	struct sock *sk = binding->sk;
 	struct odg_target target;
 
+	if (unlikely(binding->icmp_status))
+		odg_tell_kept_error(binding);
 	while (!odg_sockq_empty(sk) && odg_next_target(binding, &target)) {
 		struct sk_buff *skb = odg_sockq_pop(sk);
 
@@ -306,7 +361,7 @@ static void odg_drain_some(struct odg_binding *binding)
  * odg_drain - give what waits in the socket's queue to what is posted
  * @binding: its lock is held
  *
- * If datagrams remain, the program is asked to kick us when it posts in the ring,
+ * If anything remains, the program is asked to kick us when it posts in the ring,
  * and what it posted before it could see that is looked for once more.
  */
 void odg_drain(struct odg_binding *binding)
@@ -319,11 +374,11 @@ void odg_drain(struct odg_binding *binding)
 	odg_drain_some(binding);
 	if (!rq)
 		return;
-	if (!odg_sockq_empty(binding->sk)) {
+	if (odg_want_kick(binding)) {
 		odg_rq_set_need_kick(rq, true);
 		odg_drain_some(binding);
 	}
-	if (odg_sockq_empty(binding->sk))
+	if (!odg_want_kick(binding))
 		odg_rq_set_need_kick(rq, false);
 }
 

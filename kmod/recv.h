@@ -14,6 +14,8 @@ void odg_data_ready(struct sock *sk);
 bool odg_something_posted(struct odg_binding *binding);
 bool odg_something_waits(struct odg_binding *binding);
 void odg_drain(struct odg_binding *binding);
+bool odg_end_oldest(struct odg_binding *binding, struct odg_cqe_wide *cqe);
+u32 odg_count_posted(struct odg_binding *binding);
 int odg_waiting_error(struct odg_binding *binding);
 void odg_keep_error(struct odg_binding *binding, int status);
 void odg_fill_cqe(struct odg_cqe_wide *cqe, const struct odg_port *port,

@@ -63,16 +63,73 @@ static bool disarm(void)
 /* What this chain's calls may say when something of the kernel's fails. */
 static bool documented(int err)
 {
-	return err == -ENOMEM || err == -EFAULT;
+	/* -ENOBUFS: no memory for a datagram, as sendmsg(2) says it */
+	return err == -ENOMEM || err == -EFAULT || err == -ENOBUFS;
 }
 
 struct chain {
 	struct port p;
 	int rx, tx, efd;
+	int full;			/* a socket with no room for a send */
 	struct op op[4];
+	struct tx send[3];
+	union sockaddr_any to, far;
+	char control[128];		/* more than fits on the stack */
 	struct odg_seg many[64];	/* more than fits beside the op */
 	const char *step;
 };
+
+/* One that is sent at once, told of in either way, and one that has to wait. */
+static void prepare_sends(struct chain *c)
+{
+	static struct far far;
+	struct cmsghdr *m;
+	int ttl = 9;
+
+	if (!far.ns) {
+		own_namespace();
+		far_create(&far, AF_INET);
+		far_stall();
+	}
+	for (size_t at = 0; at < sizeof(c->control); at += CMSG_SPACE(sizeof(ttl))) {
+		m = (struct cmsghdr *)(c->control + at);
+		if (at + CMSG_SPACE(sizeof(ttl)) > sizeof(c->control))
+			break;
+		m->cmsg_level = IPPROTO_IP;
+		m->cmsg_type = IP_TTL;
+		m->cmsg_len = CMSG_LEN(sizeof(ttl));
+		memcpy(CMSG_DATA(m), &ttl, sizeof(ttl));
+	}
+	addr_of(c->tx, &c->to);
+	c->far = c->to;
+	c->far.v4.sin_addr.s_addr = htonl(0x0a630002);
+	c->full = udp_unbound(AF_INET);
+	set_opt(c->full, SOL_SOCKET, SO_SNDBUF, 1);
+	while (sendto(c->full, c->op[0].data, 1000, MSG_DONTWAIT, &c->far.sa,
+		      sizeof(c->far.v4)) == 1000)
+		;
+	want(errno, EAGAIN);
+
+	for (int i = 0; i < 3; i++) {
+		tx_init(&c->send[i], "sent", 4, i < 2 ? &c->to.sa : &c->far.sa,
+			sizeof(c->to.v4));
+		c->send[i].s.control = (uintptr_t)c->control;
+		c->send[i].s.controllen = sizeof(c->control) /
+			CMSG_SPACE(sizeof(ttl)) * CMSG_SPACE(sizeof(ttl));
+		c->send[i].s.eventfd = c->efd;
+	}
+	tx_result(&c->send[0]);
+}
+
+static int send_raw(struct chain *c, int sock, int i)
+{
+	struct odg_send_batch a = {
+		.size = sizeof(a), .fd = sock, .count = 1,
+		.sends = (uintptr_t)&c->send[i].s,
+	};
+
+	return odg(c->p.fd, ODG_SEND, &a);
+}
 
 static void prepare(struct chain *c)
 {
@@ -92,6 +149,7 @@ static void prepare(struct chain *c)
 	c->op[3].r.nr_segs = ARRAY_SIZE(c->many);
 	/* One waits in the queue for the post that completes at once. */
 	send_queued(c->tx, c->rx, "queued", 6);
+	prepare_sends(c);
 }
 
 static int post_raw(struct chain *c, int i)
@@ -150,6 +208,10 @@ static int run(struct chain *c)
 	STEP("PORT_STATS", odg(c->p.fd, ODG_PORT_STATS, &ps));
 	STEP("CANCEL", cancel_id(&c->p, c->op[2].r.id));
 	STEP("CANCEL by socket", cancel_socket(&c->p, c->rx));
+	STEP("SEND done", send_raw(c, c->rx, 0));
+	STEP("SEND queued", send_raw(c, c->rx, 1));
+	STEP("SEND that waits", send_raw(c, c->full, 2));
+	STEP("CANCEL of a send", cancel_id(&c->p, c->send[2].s.id));
 	STEP("UNBIND", odg_unbind(&c->p, c->rx));
 	c->step = "end";
 	return 0;
@@ -173,6 +235,7 @@ static void check(struct chain *c)
 			if (port_entry(&c->p, i)->user_data == c->op[0].r.user_data)
 				delivered = port_entry(&c->p, i)->status == 0;
 		cancel_socket(&c->p, c->rx);
+		cancel_socket(&c->p, c->full);
 		want(port_stats(&c->p).outstanding, 0);
 	}
 	got = recv(c->rx, buf, sizeof(buf), MSG_DONTWAIT);
@@ -192,6 +255,7 @@ static void finish(struct chain *c)
 		sys(close(c->p.fd));
 	close(c->rx);
 	close(c->tx);
+	close(c->full);
 	close(c->efd);
 }
 

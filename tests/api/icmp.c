@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * ICMP errors as completions: what an earlier send drew ends one receive.
- * Port unreachable over lo; time exceeded with a router in a namespace is in
- * netns.c.
+ * Port unreachable over lo; what a router says is in router.c.
  */
 #include "helpers.h"
 

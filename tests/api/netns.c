@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * What lo cannot show, in network namespaces of the tests' own: multicast with
- * several listeners, fragments, a router that lets a datagram's time run out.
+ * several listeners, fragments, sockets of several namespaces.  ICMP errors of a
+ * router are in router.c, devices that go down in netdev.c.
  */
 #include "helpers.h"
 
@@ -183,92 +184,6 @@ static void fragmented_datagrams_ipv6(void **state)
 	in_child(fragments, &family);
 }
 
-/*
- * Us --v0-- router --(down the road)--: a datagram with one hop to live comes
- * back as time exceeded.
- */
-static void expires(void *arg)
-{
-	int family = *(int *)arg, s, one = 1;
-	union sockaddr_any far = { .sa.sa_family = (sa_family_t)family };
-	char name[32];
-	struct op op[2];
-	struct port p;
-
-	own_namespace();
-	snprintf(name, sizeof(name), "odg%d", getpid());
-	shell("ip netns add %s", name);
-	shell("ip link set v1 netns %s", name);
-	shell("ip -n %s link set lo up", name);
-	shell("ip -n %s addr add 10.99.0.2/24 dev v1", name);
-	shell("ip -n %s addr add fd99::2/64 dev v1 nodad", name);
-	shell("ip -n %s link set v1 up", name);
-	shell("ip -n %s link add d0 type veth peer name d1", name);
-	shell("ip -n %s link set d0 up", name);
-	shell("ip -n %s link set d1 up", name);
-	shell("ip -n %s addr add 10.98.0.1/24 dev d0", name);
-	shell("ip -n %s addr add fd98::1/64 dev d0 nodad", name);
-	shell("ip netns exec %s sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward;"
-	      "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'", name);
-	shell("ip route add 10.98.0.0/24 via 10.99.0.2");
-	shell("ip -6 route add fd98::/64 via fd99::2");
-
-	port_open(&p, 8, ODG_CQ_WIDE);
-	s = udp_unbound(family);
-	if (family == AF_INET) {
-		far.v4.sin_port = htons(9);
-		far.v4.sin_addr.s_addr = htonl(0x0a620009);
-		sys(setsockopt(s, IPPROTO_IP, IP_TTL, &one, sizeof(one)));
-		sys(sendto(s, "x", 1, 0, &far.sa, sizeof(far.v4)));
-	} else {
-		far.v6.sin6_port = htons(9);
-		far.v6.sin6_addr = (struct in6_addr){
-			.s6_addr = { 0xfd, 0x98, [15] = 9 } };
-		sys(setsockopt(s, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &one,
-			       sizeof(one)));
-		sys(sendto(s, "x", 1, 0, &far.sa, sizeof(far.v6)));
-	}
-	/*
-	 * That one gave the socket a port and found the neighbours; what it drew
-	 * was before the binding, or is this op's.  Routers limit their rate, so
-	 * send until told.
-	 */
-	op_init(&op[0]);
-	op_init(&op[1]);
-	want(post(&p, s, &op[0]), 1);
-	for (uint64_t end = now_ns(CLOCK_MONOTONIC) + limit_ns();
-	     !port_unread(&p) && now_ns(CLOCK_MONOTONIC) < end; nap())
-		sys(sendto(s, "x", 1, 0, &far.sa, family == AF_INET ?
-			   sizeof(far.v4) : sizeof(far.v6)));
-	reap_status(&p, &op[0], -ENETRESET);
-	want_true(p.last.cqe.flags & ODG_CQE_ICMP);
-	want(p.last.cqe.port, htons(9));
-	if (family == AF_INET)
-		want(p.last.cqe.v4.addr, far.v4.sin_addr.s_addr);
-	else
-		want(memcmp(p.last.cqe.addr, &far.v6.sin6_addr, 16), 0);
-	close(s);
-	port_close(&p);
-	shell("ip netns del %s", name);
-}
-
-/* a28 */
-static void a28_time_to_live_exceeded(void **state)
-{
-	int family = AF_INET;
-
-	(void)state;
-	in_child(expires, &family);
-}
-
-static void a28_hop_limit_exceeded_ipv6(void **state)
-{
-	int family = AF_INET6;
-
-	(void)state;
-	in_child(expires, &family);
-}
-
 /* A socket of one namespace, a port used in another. */
 static void foreign(void *arg)
 {
@@ -317,8 +232,6 @@ int main(void)
 		T0(multicast_to_two_ports_and_a_native_listener_ipv6),
 		T0(fragmented_datagrams),
 		T0(fragmented_datagrams_ipv6),
-		T0(a28_time_to_live_exceeded),
-		T0(a28_hop_limit_exceeded_ipv6),
 		T(a_port_serves_sockets_of_any_namespace),
 		T(a_namespace_may_die_under_an_op),
 	};

@@ -598,6 +598,92 @@ static void g12_ring_keeps_order_under_race(void **state)
 	drop_ring(&q);
 }
 
+/* From the ring's socket to a port where nobody listens. */
+static void draw_an_error(struct rq_fix *q)
+{
+	int dead = udp(q->f->family);
+	union sockaddr_any a;
+	socklen_t len = addr_of(dead, &a);
+
+	close(dead);
+	want(sys(sendto(q->f->rx, "gone", 4, 0, &a.sa, len)), 4);
+}
+
+static void b_r16_icmp_error_ends_one_receive(void **state)
+{
+	struct rq_fix q;
+
+	setup_ring(&q, *state, 8);
+	ring_write(&q.r, 1, q.region, 0, 100);
+	ring_write(&q.r, 2, q.region, 100, 100);
+	want_true(!ring_submit(&q.r));
+	draw_an_error(&q);
+	want_true(reap_ring(&q, 1, -ECONNREFUSED, 0)->flags & ODG_CQE_ICMP);
+	want_true(q.f->p.last.cqe.flags & ODG_CQE_ADDR);
+	want_none(&q.f->p);
+	send_str(q.f->tx, q.f->rx, "data");
+	reap_ring(&q, 2, 0, 4);
+	drop_ring(&q);
+}
+
+/* With nothing posted it waits, and asks for a kick as a datagram does. */
+static void b_r16_icmp_error_is_remembered(void **state)
+{
+	struct rq_fix q;
+
+	setup_ring(&q, *state, 8);
+	for (int recverr = 0; recverr < 2; recverr++) {
+		uint64_t n = sock_stats(&q.f->p, q.f->rx).icmp;
+
+		row("IP_RECVERR %d", recverr);
+		set_opt(q.f->rx, IPPROTO_IP, IP_RECVERR, recverr);
+		draw_an_error(&q);
+		eventually(sock_stats(&q.f->p, q.f->rx).icmp == n + 1);
+		ring_write(&q.r, 1, q.region, 0, 100);
+		ring_write(&q.r, 2, q.region, 100, 100);
+		want_true(ring_submit(&q.r));
+		want_none(&q.f->p);
+		want(kick(&q.f->p, q.f->rx), 0);
+		want_true(reap_ring(&q, 1, -ECONNREFUSED, 0)->flags & ODG_CQE_ICMP);
+		want_none(&q.f->p);
+		want(*q.r.flags & ODG_RQ_NEED_KICK, 0);
+		send_str(q.f->tx, q.f->rx, "data");
+		reap_ring(&q, 2, 0, 4);
+	}
+	drop_ring(&q);
+}
+
+/* a27: receives of a ring, too, and in one order with those posted by call. */
+static void ring_device_goes_down(void *arg)
+{
+	struct fix *f = arg;
+	struct rq_fix q;
+
+	own_namespace();
+	port_close(&f->p);
+	close(f->rx);
+	port_open(&f->p, 64, ODG_CQ_WIDE);
+	f->rx = udp(AF_INET);
+	sys(setsockopt(f->rx, SOL_SOCKET, SO_BINDTODEVICE, "v0", 2));
+	setup_ring(&q, f, 8);
+	ring_write(&q.r, 1, q.region, 0, 100);
+	ring_submit(&q.r);
+	post_pending(&f->p, f->rx, &f->op[0]);
+	ring_write(&q.r, 2, q.region, 0, 100);
+	ring_submit(&q.r);
+	shell("ip link set v0 down");
+	reap_ring(&q, 1, -ENETDOWN, 0);
+	reap_status(&f->p, &f->op[0], -ENETDOWN);
+	reap_ring(&q, 2, -ENETDOWN, 0);
+	want_none(&f->p);
+	drop_ring(&q);
+}
+
+static void a27_device_of_a_ring_goes_down(void **state)
+{
+	in_child(ring_device_goes_down, *state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -621,6 +707,9 @@ int main(void)
 		T(ring_of_a_closed_socket_is_given_back),
 		T(port_closed_first_frees_the_socket_of_it),
 		T(g12_ring_keeps_order_under_race),
+		T(b_r16_icmp_error_ends_one_receive),
+		T(b_r16_icmp_error_is_remembered),
+		T(a27_device_of_a_ring_goes_down),
 	};
 
 	return cmocka_run_group_tests_name("rq", tests, NULL, NULL);

@@ -216,45 +216,40 @@ static void bx4_cancelled_by_id(void **state)
 	in_child(cancelled_by_id, &family);
 }
 
-static void bx2_cancelled_by_socket_or_thread(void *arg)
+static void cancelled_together(void *arg)
 {
+	int tid = (int)syscall(SYS_gettid);
 	static struct stalled t;
-	int tid = (int)syscall(SYS_gettid), mode = *(int *)arg;
 
-	stall(&t, AF_INET);
-	want(mode == 0 ? cancel_socket(&t.p, t.tx) :
-	     mode == 1 ? cancel_thread(&t.p, tid) :
-			 cancel_socket_thread(&t.p, t.tx, tid), SENDS - t.now);
-	for (unsigned int i = t.now; i < SENDS; i++)
-		reap_sent(&t.p, &t.s[i], -ECANCELED, 0);
-	want(cancel_socket(&t.p, t.tx), -ENOENT);
+	stall(&t, *(int *)arg);
+	for (int way = 0; way < 3; way++) {
+		unsigned int n = SENDS - t.now;
+
+		row("%s", way == 0 ? "socket" : way == 1 ? "thread" : "both");
+		want(way == 0 ? cancel_socket(&t.p, t.tx) :
+		     way == 1 ? cancel_thread(&t.p, tid) :
+				cancel_socket_thread(&t.p, t.tx, tid), n);
+		for (unsigned int i = t.now; i < SENDS; i++)
+			reap_sent(&t.p, &t.s[i], -ECANCELED, 0);
+		want(cancel_socket(&t.p, t.tx), -ENOENT);
+		if (way == 2)
+			break;
+		for (unsigned int i = t.now; i < SENDS; i++)
+			tx_numbered(&t, i);
+		want(send_n(&t.p, t.tx, t.s + t.now, n), n);
+		want(t.s[t.now].s.state, ODG_SEND_PENDING);
+	}
 	far_release(&t.far);
 	first_arrive(&t);
 	finish(&t);
 }
 
-static void bx2_cancelled_by_socket(void **state)
+static void bx1_bx2_a46_cancelled_together(void **state)
 {
-	int mode = 0;
+	int family = AF_INET;
 
 	(void)state;
-	in_child(bx2_cancelled_by_socket_or_thread, &mode);
-}
-
-static void a46_cancelled_by_thread(void **state)
-{
-	int mode = 1;
-
-	(void)state;
-	in_child(bx2_cancelled_by_socket_or_thread, &mode);
-}
-
-static void bx1_cancelled_by_socket_and_thread(void **state)
-{
-	int mode = 2;
-
-	(void)state;
-	in_child(bx2_cancelled_by_socket_or_thread, &mode);
+	in_child(cancelled_together, &family);
 }
 
 /*
@@ -558,9 +553,7 @@ int main(void)
 		T0(btx13_btx16_they_go_out_in_order),
 		T0(btx13_btx16_they_go_out_in_order_ipv6),
 		T0(bx4_cancelled_by_id),
-		T0(bx2_cancelled_by_socket),
-		T0(a46_cancelled_by_thread),
-		T0(bx1_cancelled_by_socket_and_thread),
+		T0(bx1_bx2_a46_cancelled_together),
 		T0(inv2_race_of_cancel_and_send),
 		T0(btx18_close_of_the_socket),
 		T0(close_without_encap_destroy),

@@ -71,6 +71,7 @@ static void the_call_decides(void **state)
 	says(ODG_CALL_SEND, -EMSGSIZE, "65507");
 	says(ODG_CALL_COMPLETION, -EMSGSIZE, "longer than the buffers");
 	says(ODG_CALL_COMPLETION, -EFAULT, "unmapped");
+	says(ODG_CALL_COMPLETION, -ENETDOWN, "device");
 	says(ODG_CALL_POST, -EFAULT, "writable memory");
 }
 

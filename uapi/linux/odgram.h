@@ -24,7 +24,7 @@
  *   -ECANCELED.  Closing the port drops the port's ops without completions, and
  *   without signalling their eventfds.
  * - ICMP errors that answer what the socket sent end one op each, or wait for the
- *   next post.  Plain calls on a socket bound to odgram are not told of them,
+ *   next post; of several that wait, the last is told.  Plain calls on a socket bound to odgram are not told of them,
  *   unless it has IP_RECVERR or IPV6_RECVERR set.
  *
  * The contract of a send
@@ -415,6 +415,8 @@ struct odg_wait {
  *	-ECANCELED: cancelled, or the socket was closed; no data.
  *	-ECONNREFUSED, -ENETUNREACH, -EHOSTUNREACH, ...: an earlier send drew
  *	that ICMP error; -ENETRESET: its time to live ran out.  No data.
+ *	-ENETDOWN: the device that the socket is bound to (SO_BINDTODEVICE) went
+ *	down; every receive that was posted then.  No data.
  *	-EFAULT, -EINVAL: the ring entry was wrong.  No data.
  *	With ODG_CQE_SEND: why the datagram was not sent.
  * @flags: ODG_CQE_*
@@ -622,7 +624,7 @@ struct odg_rqe {
 };
 
 /* flags of the mapping */
-#define ODG_RQ_NEED_KICK	(1U << 0)	/* datagrams wait in the socket's queue */
+#define ODG_RQ_NEED_KICK	(1U << 0)	/* datagrams or an ICMP error wait */
 
 /*
  * A request queue, mapped at odg_rq_create.mmap_offset

@@ -96,6 +96,9 @@ static const struct {
 	{ ODG_CALL_COMPLETION, ENETRESET,
 	  "an earlier send ran out of hops on its way (ICMP time exceeded): post "
 	  "again, and raise IP_TTL" },
+	{ ODG_CALL_COMPLETION, ENETDOWN,
+	  "the device that the socket is bound to went down: post again, for when it "
+	  "is back" },
 	{ ODG_CALL_COMPLETION, EFAULT,
 	  "a buffer was unmapped before the datagram could be copied: keep buffers "
 	  "mapped until their completion" },
