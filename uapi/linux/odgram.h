@@ -5,9 +5,10 @@
  * A program opens /dev/odgram, creates one completion queue on that open file
  * (the two together are a "port"), posts receive buffers to ordinary UDP
  * sockets, and reads one completion per posted receive from memory it shares
- * with the kernel.  Sends that the socket has no room for wait in the same way.  A datagram that finds a posted receive is copied into it in
+ * with the kernel.  A datagram that finds a posted receive is copied into it in
  * the softirq that received it; one that finds none waits in the socket's own
- * queue and is taken by the next post.
+ * queue and is taken by the next post.  Sends that the socket has no room for wait
+ * and complete in the same way.
  *
  * The contract of a posted receive ("op")
  * ---------------------------------------
@@ -24,8 +25,9 @@
  *   -ECANCELED.  Closing the port drops the port's ops without completions, and
  *   without signalling their eventfds.
  * - ICMP errors that answer what the socket sent end one op each, or wait for the
- *   next post; of several that wait, the last is told.  Plain calls on a socket bound to odgram are not told of them,
- *   unless it has IP_RECVERR or IPV6_RECVERR set.
+ *   next post; of several that wait, the last is told.  Plain calls on a socket
+ *   bound to odgram are not told of them, unless it has IP_RECVERR or IPV6_RECVERR
+ *   set.
  *
  * The contract of a send
  * ----------------------
