@@ -3,8 +3,8 @@
 #
 # usage: tests/lib/tool.sh
 #
-# The odgram tool where there is no module: what it says to wrong arguments, and
-# "odgram replay", which needs none. Prints TAP.
+# The odgram tool where there is no module: what it says to that and to wrong
+# arguments, its completion, and "odgram replay", which needs none. Prints TAP.
 
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=SCRIPTDIR/tap
@@ -38,11 +38,29 @@ head -c $((24 + 16 + 48)) "$tmp/feed.pcap" >"$tmp/tcp.pcap"
 printf '\006' | dd of="$tmp/tcp.pcap" bs=1 seek=$((24 + 16 + 9)) conv=notrunc 2>/dev/null
 head -c 3000 /dev/urandom >"$tmp/noise.pcap"
 
-for command in recv replay doctor; do
+for command in ports sockets stats top watch hist recv replay doctor; do
 	ok "$command --help" prints $command --help
 done
 ok "no command" says 2 "which command?"
 ok "unknown command" says 2 "no command fly" fly
+
+if [ ! -e /sys/class/misc/odgram ]; then
+	for call in ports "sockets --json" stats "top -n 1" "watch -n 1" "hist on all"; do
+		# shellcheck disable=SC2086 # words
+		ok "$call: no module" says 1 "sudo modprobe odgram" $call
+	done
+fi
+
+# completes WORD...: what bash would offer for the last of these
+completes() {
+	PATH=build/userlib:$PATH bash -c '. userlib/tools/odgram.bash
+		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+		_odgram; echo "${COMPREPLY[*]}"' - odgram "$@"
+}
+ok "completion: commands" test "$(completes s)" = "sockets stats"
+ok "completion: options" test "$(completes ports --j)" = "--json"
+ok "completion: verbs" test "$(completes hist o)" = "on off"
+ok "completion: nothing more" test -z "$(completes doctor --help x)"
 
 ok "recv: no line" says 2 "1 to 8 lines wanted" recv
 ok "recv: nine lines" says 2 "1 to 8 lines wanted" recv 1.1.1.{1..9}:1
