@@ -165,8 +165,6 @@ extern struct odgw_slots odgw_rio_buffers ODGW_HIDDEN;
 RIO_BUFFERID WINAPI odgw_rio_register(PCHAR data, DWORD len);
 VOID WINAPI odgw_rio_deregister(RIO_BUFFERID id);
 
-/* The memory of a piece, or NULL if the buffer or the piece is not there. */
-void *odgw_rio_memory(const RIO_BUF *piece);
 /* What the buffer is called on the port of @cq; registers it there at need. */
 int odgw_rio_buffer_place(struct odgw_rio_buffer *buf, struct odgw_rio_cq *cq,
 			  int *region);
@@ -177,6 +175,15 @@ static inline bool odgw_rio_holds(const struct odgw_rio_buffer *buf,
 				  const RIO_BUF *piece)
 {
 	return (uint64_t)piece->Offset + piece->Length <= buf->len;
+}
+
+/* The memory of a piece, or NULL if the buffer or the piece is not there. */
+static inline void *odgw_rio_memory(const RIO_BUF *piece)
+{
+	const struct odgw_rio_buffer *buf;
+
+	buf = odgw_slot_get(&odgw_rio_buffers, piece->BufferId);
+	return buf && odgw_rio_holds(buf, piece) ? buf->base + piece->Offset : NULL;
 }
 
 /* rio_rq.c */

@@ -117,14 +117,6 @@ VOID WINAPI odgw_rio_deregister(RIO_BUFFERID id)
 	odgw_leave_failed(0);
 }
 
-void *odgw_rio_memory(const RIO_BUF *piece)
-{
-	struct odgw_rio_buffer *buf;
-
-	buf = odgw_slot_get(&odgw_rio_buffers, piece->BufferId);
-	return buf && odgw_rio_holds(buf, piece) ? buf->base + piece->Offset : NULL;
-}
-
 /* known - whether the port of @cq knows the buffer; no lock needed */
 static bool known(const struct odgw_rio_buffer *buf,
 		  const struct odgw_rio_cq *cq, int *region)

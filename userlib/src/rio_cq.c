@@ -181,6 +181,8 @@ static LONG send_status(const struct odg_cqe *cqe)
 
 static LONG receive_status(const struct odg_cqe *cqe)
 {
+	if (!cqe->status)
+		return 0;
 	/* Who wants no data misses none. */
 	if (cqe->status == -EMSGSIZE && cqe->user_data & ODGW_RIO_NO_DATA)
 		return 0;

@@ -51,32 +51,51 @@ int odgw_rio_ex_check(struct odgw_rio_rq *rq, const struct odgw_rio_ex *ex)
 	return err;
 }
 
-static void store_local(const struct odgw_rio_rq *rq,
-			const struct odg_cqe_wide *wide, void *to)
+/* store_v4 - most datagrams, so without a call */
+static inline void store_v4(void *to, in_port_t port, const void *addr)
 {
-	SOCKADDR_INET addr = { 0 };
+	SOCKADDR_INET sa = {
+		.Ipv4 = {
+			.sin_family = AF_INET,
+			.sin_port = port,
+		},
+	};
 
-	if (rq->sock.family == AF_INET6) {
-		addr.Ipv6.sin6_family = AF_INET6;
-		addr.Ipv6.sin6_port = rq->port;
-		memcpy(&addr.Ipv6.sin6_addr, wide->local, 16);
-	} else {
-		addr.Ipv4.sin_family = AF_INET;
-		addr.Ipv4.sin_port = rq->port;
-		memcpy(&addr.Ipv4.sin_addr, wide->local, 4);
-	}
-	memcpy(to, &addr, sizeof(addr));
+	memcpy(&sa.Ipv4.sin_addr, addr, sizeof(sa.Ipv4.sin_addr));
+	memcpy(to, &sa, sizeof(sa));
+}
+
+static void store_v6(void *to, const struct odg_cqe *cqe)
+{
+	SOCKADDR_INET sa = { 0 };
+	int len = sizeof(sa);
+
+	odgw_address_store(cqe, AF_INET6, (struct sockaddr *)&sa, &len);
+	memcpy(to, &sa, sizeof(sa));
 }
 
 static void store_remote(const struct odgw_rio_rq *rq,
 			 const struct odg_cqe_wide *wide, void *to)
 {
-	SOCKADDR_INET addr = { 0 };
-	int len = sizeof(addr);
+	if (rq->sock.family == AF_INET)
+		store_v4(to, wide->cqe.port, &wide->cqe.v4.addr);
+	else
+		store_v6(to, &wide->cqe);
+}
 
-	odgw_address_store(&wide->cqe, rq->sock.family, (struct sockaddr *)&addr,
-			   &len);
-	memcpy(to, &addr, sizeof(addr));
+static void store_local(const struct odgw_rio_rq *rq,
+			const struct odg_cqe_wide *wide, void *to)
+{
+	struct odg_cqe cqe;
+
+	if (rq->sock.family == AF_INET) {
+		store_v4(to, rq->port, wide->local);
+		return;
+	}
+	cqe = wide->cqe;
+	cqe.port = rq->port;
+	memcpy(cqe.addr, wide->local, sizeof(cqe.addr));
+	store_v6(to, &cqe);
 }
 
 /* store_control - what there is; false if it did not all find room */
@@ -102,18 +121,15 @@ static void *where(const RIO_BUF *piece)
 	return named(piece) ? odgw_rio_memory(piece) : NULL;
 }
 
-static void store_datagram(const struct odgw_rio_rq *rq,
-			   const struct odgw_rio_ex *ex,
-			   const struct odg_cqe_wide *wide)
+/* store_rest - what few ask for */
+static void store_rest(const struct odgw_rio_rq *rq, const struct odgw_rio_ex *ex,
+		       const struct odg_cqe_wide *wide)
 {
 	DWORD flags = odgw_control_flags(wide);
 	void *to;
 
 	if (wide->cqe.status == -EMSGSIZE)
 		flags |= MSG_TRUNC;
-	to = where(&ex->local);
-	if (to)
-		store_local(rq, wide, to);
 	to = where(&ex->control);
 	if (to && !store_control(rq, wide, to, ex->control.Length))
 		flags |= MSG_CTRUNC;
@@ -122,17 +138,21 @@ static void store_datagram(const struct odgw_rio_rq *rq,
 		memcpy(to, &flags, sizeof(flags));
 }
 
-/* An ICMP error has a remote address only, a cancelled receive nothing. */
+/* Nothing is written for what was no datagram. */
 void odgw_rio_ex_store(const struct odgw_rio_rq *rq,
 		       const struct odgw_rio_ex *ex,
 		       const struct odg_cqe_wide *wide)
 {
-	void *to = where(&ex->remote);
+	void *to;
 
-	if (!(wide->cqe.flags & ODG_CQE_ADDR))
+	if (!(wide->cqe.flags & ODG_CQE_ADDR) || wide->cqe.flags & ODG_CQE_ICMP)
 		return;
+	to = where(&ex->remote);
 	if (to)
 		store_remote(rq, wide, to);
-	if (!(wide->cqe.flags & ODG_CQE_ICMP))
-		store_datagram(rq, ex, wide);
+	to = where(&ex->local);
+	if (to)
+		store_local(rq, wide, to);
+	if (named(&ex->control) || named(&ex->flags))
+		store_rest(rq, ex, wide);
 }

@@ -49,6 +49,11 @@ static inline void post(struct odgw_rio_rq *rq, int region, uint32_t offset,
 		odg_rq_submit(&rq->ring);
 }
 
+static inline bool has_room(const struct odgw_rio_rq *rq)
+{
+	return odgw_rio_outstanding(&rq->side[0]) < rq->side[0].room;
+}
+
 static int commit_only(struct odgw_rio_rq *rq, const RIO_BUF *data, ULONG count,
 		       DWORD flags, PVOID context, const struct odgw_rio_ex *ex)
 {
@@ -73,8 +78,7 @@ static int prepare_queue(struct odgw_rio_rq *rq)
 	}
 	if (err)
 		return err;
-	return odgw_rio_outstanding(&rq->side[0]) < rq->side[0].room ?
-	       0 : WSAENOBUFS;
+	return has_room(rq) ? 0 : WSAENOBUFS;
 }
 
 static int find_data(struct odgw_rio_rq *rq, const RIO_BUF *data, int *region)
@@ -159,32 +163,43 @@ receive_slowly(RIO_RQ handle, const RIO_BUF *data, ULONG count, DWORD flags,
 	return !odgw_leave_failed(err);
 }
 
-BOOL WINAPI odgw_rio_receive(RIO_RQ handle, PRIO_BUF data, ULONG count,
-			     DWORD flags, PVOID context)
+/* place_of - what the buffer of a piece of data is called, or -1: ask receive() */
+static inline int place_of(const struct odgw_rio_rq *rq, const RIO_BUF *data)
 {
-	struct odgw_rio_rq *rq = odgw_slot_get(&odgw_rio_rqs, handle);
 	const struct odgw_rio_buffer *buf;
 
-	if (unlikely(!rq || !data || count != 1 || flags & ~MODES ||
-		     odgw_rio_outstanding(&rq->side[0]) >= rq->side[0].room))
-		goto slowly;
 	buf = odgw_slot_get(&odgw_rio_buffers, data->BufferId);
 	/* Acquire: pairs with the release in learn() of rio_buffer.c. */
 	if (unlikely(!buf || !odgw_rio_holds(buf, data) ||
 		     __atomic_load_n(&buf->cq, __ATOMIC_ACQUIRE) !=
 		     rq->side[0].cq))
+		return -1;
+	return buf->region;
+}
+
+BOOL WINAPI odgw_rio_receive(RIO_RQ handle, PRIO_BUF data, ULONG count,
+			     DWORD flags, PVOID context)
+{
+	struct odgw_rio_rq *rq = odgw_slot_get(&odgw_rio_rqs, handle);
+	int region;
+
+	if (unlikely(!rq || !data || count != 1 || flags & ~MODES ||
+		     !has_room(rq)))
 		goto slowly;
-	post(rq, buf->region, data->Offset, data->Length, 0, flags, context);
+	region = place_of(rq, data);
+	if (unlikely(region < 0))
+		goto slowly;
+	post(rq, region, data->Offset, data->Length, 0, flags, context);
 	return TRUE;
 
 slowly:
 	return receive_slowly(handle, data, count, flags, context, NULL);
 }
 
-int WINAPI odgw_rio_receive_ex(RIO_RQ handle, PRIO_BUF data, ULONG count,
-			       PRIO_BUF local, PRIO_BUF remote,
-			       PRIO_BUF control, PRIO_BUF msg_flags,
-			       DWORD flags, PVOID context)
+static int WINAPI __attribute__((noinline))
+receive_ex_slowly(RIO_RQ handle, PRIO_BUF data, ULONG count, PRIO_BUF local,
+		  PRIO_BUF remote, PRIO_BUF control, PRIO_BUF msg_flags,
+		  DWORD flags, PVOID context)
 {
 	struct odgw_rio_ex ex = { { 0 }, { 0 }, { 0 }, { 0 } };
 	bool any = local || remote || control || msg_flags;
@@ -199,4 +214,31 @@ int WINAPI odgw_rio_receive_ex(RIO_RQ handle, PRIO_BUF data, ULONG count,
 		ex.flags = *msg_flags;
 	return receive_slowly(handle, data, count, flags, context,
 			      any ? &ex : NULL);
+}
+
+/* What most ask for besides the data is who sent it. */
+int WINAPI odgw_rio_receive_ex(RIO_RQ handle, PRIO_BUF data, ULONG count,
+			       PRIO_BUF local, PRIO_BUF remote,
+			       PRIO_BUF control, PRIO_BUF msg_flags,
+			       DWORD flags, PVOID context)
+{
+	struct odgw_rio_rq *rq = odgw_slot_get(&odgw_rio_rqs, handle);
+	int region;
+
+	if (unlikely(!rq || !rq->ex || !data || count != 1 || !remote || local ||
+		     control || msg_flags || flags & ~MODES || !has_room(rq) ||
+		     remote->Length < sizeof(SOCKADDR_INET) ||
+		     !odgw_rio_memory(remote)))
+		goto slowly;
+	region = place_of(rq, data);
+	if (unlikely(region < 0))
+		goto slowly;
+	rq->ex[rq->side[0].posted & rq->side[0].mask] =
+		(struct odgw_rio_ex){ .remote = *remote };
+	post(rq, region, data->Offset, data->Length, ODGW_RIO_EX, flags, context);
+	return TRUE;
+
+slowly:
+	return receive_ex_slowly(handle, data, count, local, remote, control,
+				 msg_flags, flags, context);
 }
