@@ -366,6 +366,31 @@ TEST(br20_resize_a_completion_queue)
 	EQ(res.BytesTransferred, 7);
 }
 
+TEST(br20_grow_with_requests_pending)
+{
+	struct rig *rig = rig_new(2, 2);
+	RIORESULT res;
+	int i;
+
+	CHECK(rig_post(rig, 0, 10, 0));
+	CHECK(rig_post(rig, 0, 10, 1));
+	CHECK(!rio.RIOResizeRequestQueue(rig->rq, 60, 0));
+	EQ(WSAGetLastError(), WSAENOBUFS);
+	CHECK(rio.RIOResizeCompletionQueue(rig->cq, 60));
+	CHECK(rio.RIOResizeRequestQueue(rig->rq, 60, 0));
+	for (i = 2; i < 60; i++)
+		CHECK(rig_post(rig, 10 * i, 10, i));
+	CHECK(!rig_post(rig, 0, 10, 60));
+	for (i = 0; i < 60; i++)
+		snd(1 + i % 10);
+	for (i = 0; i < 60; i++) {
+		rig_wait(rig, &res);
+		EQ(res.Status, 0);
+		EQ(res.RequestContext, i);
+		EQ(res.BytesTransferred, 1 + i % 10);
+	}
+}
+
 TEST(br20_resize_a_request_queue)
 {
 	struct rig *rig = rig_new(4, 16);
@@ -390,6 +415,11 @@ TEST(br20_resize_a_request_queue)
 	EQ(WSAGetLastError(), WSAENOBUFS);
 	CHECK(rio.RIOResizeRequestQueue(rig->rq, 4, 0));
 	CHECK(rig_post(rig, 300, 100, 3));
+	/* Others' room is not to be had. */
+	CHECK(!rio.RIOResizeRequestQueue(rig->rq, 4, 13));
+	EQ(WSAGetLastError(), WSAENOBUFS);
+	CHECK(rio.RIOResizeRequestQueue(rig->rq, 10, 6));
+	CHECK(rio.RIOResizeRequestQueue(rig->rq, 16, 0));
 	for (i = 0; i < 4; i++) {
 		snd_tag(10 + i, 'p' + i);
 		rig_wait(rig, &res);
@@ -850,6 +880,58 @@ TEST(br6_br15_two_sockets_on_one_queue)
 		EQ(res.BytesTransferred, 10 + i);
 		CHECK(filled(rig->mem + 100 * i, 'a' + i, 10 + i));
 	}
+}
+
+/* Both members of a group get each datagram, and one queue tells of both. */
+TEST(br15_two_members_of_a_group)
+{
+	struct rig *rig = rig_new(4, 8);
+	RIO_BUF piece = { rig->id, 1000, 100 };
+	struct sockaddr_in group;
+	struct in_addr lo;
+	struct ip_mreq join;
+	RIORESULT res;
+	unsigned int seen = 0;
+	int on = 1, i;
+	SOCKET s[2];
+	RIO_RQ rq[2];
+
+	memset(&group, 0, sizeof(group));
+	group.sin_family = AF_INET;
+	group.sin_addr.s_addr = htonl(0xefff0a01);
+	lo.s_addr = htonl(INADDR_LOOPBACK);
+	join.imr_multiaddr = group.sin_addr;
+	join.imr_interface = lo;
+	for (i = 0; i < 2; i++) {
+		socklen_t len = sizeof(group);
+		struct sockaddr_in at = group;
+
+		s[i] = rio_udp();
+		EQ(setsockopt(s[i], SOL_SOCKET, SO_REUSEADDR, (char *)&on,
+			      sizeof(on)), 0);
+		at.sin_addr.s_addr = htonl(INADDR_ANY);
+		EQ(bind(s[i], (struct sockaddr *)&at, sizeof(at)), 0);
+		EQ(getsockname(s[i], (struct sockaddr *)&at, &len), 0);
+		group.sin_port = at.sin_port;
+		EQ(setsockopt(s[i], IPPROTO_IP, IP_ADD_MEMBERSHIP, (char *)&join,
+			      sizeof(join)), 0);
+		rq[i] = rio.RIOCreateRequestQueue(s[i], 2, 1, 0, 1, rig->cq,
+						  rig->cq, (PVOID)(ULONG_PTR)(i + 1));
+		CHECK(rq[i] != RIO_INVALID_RQ);
+		CHECK(rio.RIOReceive(rq[i], &piece, 1, 0, NULL));
+		piece.Offset += 100;
+	}
+	EQ(setsockopt(S, IPPROTO_IP, IP_MULTICAST_IF, (char *)&lo, sizeof(lo)), 0);
+	snd_from(S, &group, 30, 'g');
+	for (i = 0; i < 2; i++) {
+		rig_wait(rig, &res);
+		EQ(res.Status, 0);
+		EQ(res.BytesTransferred, 30);
+		seen |= 1U << res.SocketContext;
+	}
+	EQ(seen, 6);
+	CHECK(filled(rig->mem + 1000, 'g', 30));
+	CHECK(filled(rig->mem + 1100, 'g', 30));
 }
 
 TEST(br2_one_buffer_for_two_completion_queues)

@@ -226,7 +226,7 @@ struct odgw_rio_side {
  * @max: how many of each side may be outstanding
  * @ex: of each receive what rio_ex.c has to do; NULL until one asks
  * @tells: control messages to deliver, as of the first receive that asked for them
- * @sends: what rio_send.c needs; NULL if there may be no sends
+ * @sends: what rio_send.c needs
  * @sock: the socket
  * @inode: the socket's, to know a descriptor that was used again
  * @port: its local port, network order, once @ring_open

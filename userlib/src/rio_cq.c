@@ -15,12 +15,18 @@
 
 struct odgw_slots odgw_rio_cqs;
 
+/* A port's queue cannot grow: a small one gets entries to grow into. */
+#define ROOMY	1024U
+
 static char nothing;
 
 static int open_port(struct odgw_rio_cq *cq, DWORD size)
 {
-	int ret = odg_port_open(&cq->port, size, ODG_CQ_WIDE);
+	int ret = odg_port_open(&cq->port, size < ROOMY ? ROOMY : size,
+				ODG_CQ_WIDE);
 
+	if (ret == -ENOMEM && size < ROOMY)
+		ret = odg_port_open(&cq->port, size, ODG_CQ_WIDE);
 	if (ret)
 		return odgw_wsa_from_open(ret);
 	cq->ring = *odg_port_cq(cq->port);

@@ -91,7 +91,7 @@ static void start_closing(struct odgw_rio_rq *rq)
 	/* What was deferred ends like the rest when the socket closes. */
 	if (rq->ring_open)
 		odgw_rio_commit(rq);
-	if (rq->side[SENDS].cq && rq->sends)
+	if (rq->side[SENDS].cq)
 		odgw_rio_sends_flush(rq);
 	try_release(rq);
 }
@@ -139,9 +139,16 @@ static int charge(struct odgw_rio_cq *cq[2], const uint32_t more[2])
 	return 0;
 }
 
+static void uncharge(struct odgw_rio_cq *cq[2], const uint32_t max[2])
+{
+	cq[0]->reserved -= max[0];
+	cq[1]->reserved -= max[1];
+}
+
+/* Less than a page of entries would save nothing, and could not grow. */
 static uint32_t ring_size(uint32_t n)
 {
-	uint32_t size = 1;
+	uint32_t size = 64;
 
 	while (size < n)
 		size *= 2;
@@ -226,8 +233,7 @@ static int build(struct odgw_rio_rq *rq, SOCKET s, struct odgw_rio_cq *cq[2],
 		return err;
 	rq->max[RECEIVES] = max[RECEIVES];
 	rq->max[SENDS] = rq->side[SENDS].room = max[SENDS];
-	if (max[SENDS])
-		err = odgw_rio_sends_make(rq);
+	err = odgw_rio_sends_make(rq);
 	if (!err && !remember(rq->sock.fd, rq))
 		err = WSAENOBUFS;
 	if (err)
@@ -266,8 +272,7 @@ static int create(SOCKET s, struct odgw_rio_cq *cq[2], const uint32_t max[2],
 		*handle = odgw_slot_publish(rq);
 		return 0;
 	}
-	cq[0]->reserved -= max[0];
-	cq[1]->reserved -= max[1];
+	uncharge(cq, max);
 	if (rq) {
 		memset(rq->max, 0, sizeof(rq->max));
 		release(rq);
@@ -300,29 +305,25 @@ RIO_RQ WINAPI odgw_rio_create_rq(SOCKET s, ULONG max_receive,
 
 static int resize(struct odgw_rio_rq *rq, const uint32_t max[2])
 {
-	struct odgw_rio_cq *cq[2];
-	uint32_t more[2];
+	const uint32_t old[2] = { rq->max[0], rq->max[1] };
+	struct odgw_rio_cq *cq[2] = { rq->side[0].cq, rq->side[1].cq };
 	int i, err;
 
-	if (!rq || (!max[0] && !max[1]))
+	if (!cq[0] || !cq[1])
 		return WSAEINVAL;
 	for (i = 0; i < 2; i++) {
-		cq[i] = rq->side[i].cq;
-		if (!cq[i])
-			return WSAEINVAL;
 		if (odgw_rio_outstanding(&rq->side[i]) > max[i])
 			return WSAETOOMANYREFS;
-		if (max[i] > rq->side[i].mask + 1 || (i == SENDS && max[i] && !rq->sends))
+		if (max[i] > rq->side[i].mask + 1)
 			return WSAENOBUFS;
-		more[i] = max[i] > rq->max[i] ? max[i] - rq->max[i] : 0;
 	}
-	err = charge(cq, more);
-	if (err)
+	uncharge(cq, old);
+	err = charge(cq, max);
+	if (err) {
+		charge(cq, old);
 		return err;
-	for (i = 0; i < 2; i++) {
-		cq[i]->reserved -= rq->max[i] + more[i] - max[i];
-		rq->max[i] = max[i];
 	}
+	memcpy(rq->max, max, sizeof(rq->max));
 	if (rq->ring_open)
 		rq->side[RECEIVES].room = max[RECEIVES];
 	rq->side[SENDS].room = max[SENDS];
@@ -332,11 +333,13 @@ static int resize(struct odgw_rio_rq *rq, const uint32_t max[2])
 BOOL WINAPI odgw_rio_resize_rq(RIO_RQ handle, DWORD max_receive, DWORD max_send)
 {
 	const uint32_t max[2] = { max_receive, max_send };
+	struct odgw_rio_rq *rq;
 	int err = odgw_enter();
 
 	if (!err) {
 		odgw_rio_lock();
-		err = resize(odgw_slot_get(&odgw_rio_rqs, handle), max);
+		rq = odgw_slot_get(&odgw_rio_rqs, handle);
+		err = rq && (max[0] || max[1]) ? resize(rq, max) : WSAEINVAL;
 		odgw_rio_unlock();
 	}
 	return !odgw_leave_failed(err);

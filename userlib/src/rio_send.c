@@ -158,7 +158,7 @@ static int commit_only(struct odgw_rio_rq *rq, const struct call *c)
 	if (c->flags != RIO_MSG_COMMIT_ONLY || c->data || c->count || c->local ||
 	    c->remote || c->control || c->msg_flags || c->context)
 		return WSAEINVAL;
-	return rq->sends ? odgw_rio_sends_flush(rq) : 0;
+	return odgw_rio_sends_flush(rq);
 }
 
 static int find(const RIO_BUF *piece, size_t least, char **at)
