@@ -788,6 +788,28 @@ TEST(br16_longer_than_the_buffer)
 	EQ(res.BytesTransferred, 5);
 }
 
+/* As for any receive: B-U1, B-U3. */
+TEST(br16_port_unreachable)
+{
+	struct rig *rig = rig_new(4, 4);
+	struct sockaddr_in dead;
+	RIORESULT res;
+
+	CHECK(rig_post(rig, 0, 100, 1));
+	CHECK(rig_post(rig, 100, 100, 2));
+	dead = dead_port();
+	snd_from(R, &dead, 5, 'd');
+	rig_wait(rig, &res);
+	EQ(res.Status, WSAECONNRESET);
+	EQ(res.BytesTransferred, 0);
+	EQ(res.RequestContext, 1);
+	snd(6);
+	rig_wait(rig, &res);
+	EQ(res.Status, 0);
+	EQ(res.BytesTransferred, 6);
+	EQ(res.RequestContext, 2);
+}
+
 TEST(br16_contexts_of_all_kinds)
 {
 	struct rig *rig = rig_new(4, 4);
