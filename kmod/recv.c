@@ -301,7 +301,7 @@ bool odg_end_oldest(struct odg_binding *binding, struct odg_cqe_wide *cqe)
 	cqe->cqe.user_data = target.user_data;
 	if (target.quiet)
 		cqe->cqe.flags |= ODG_CQE_QUIET;
-	odg_port_submit(target.port, cqe);
+	odg_port_submit(target.port, cqe, NULL);
 	return true;
 }
 
