@@ -6,6 +6,7 @@
 
 #ifndef _WIN32
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #endif
 
@@ -418,6 +419,32 @@ TEST(bk20_wsaduplicatesocket)
 	EQ(recv_now_on(other, now), 0);
 	EQ(now->bytes, 5);
 	CHECK(letters(now->data, 5));
+}
+
+TEST(bk20_for_another_process)
+{
+#ifdef _WIN32
+	SKIP("shown by the Linux half: the process is forked");
+#else
+	WSAPROTOCOL_INFOW info;
+	int status;
+	pid_t pid;
+
+	pair();
+	EQ(WSADuplicateSocketW(R, self(), &info), 0);
+	snd(5);
+	pid = fork();
+	if (!pid) {
+		SOCKET s = WSASocketW(FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO,
+				      FROM_PROTOCOL_INFO, &info, 0, 0);
+		char data[10];
+
+		_exit(s == INVALID_SOCKET ? 1 : recv(s, data, sizeof(data), 0) != 5);
+	}
+	EQ(waitpid(pid, &status, 0), pid);
+	EQ(status, 0);
+	still_works();
+#endif
 }
 
 TEST(bk20_of_an_unbound_socket)

@@ -438,13 +438,14 @@ static int forget_and_close(int fd)
 	struct entry *entry = entry_of(fd);
 	unsigned int was = entry ? atomic_exchange(&entry->attributes, 0) : 0;
 
+	/* These belong to the descriptor, what is pending to the socket. */
 	if (was & ODGW_JOINED)
 		odgw_leaf_forget(fd);
+	odgw_netevents_closing(fd);
+	odgw_change_closing(fd);
 	if (!(was & ODGW_DUPLICATED) || !has_another(fd)) {
 		odgw_queues_cancel_socket(fd, true);
 		odgw_rio_socket_closing(fd);
-		odgw_change_closing(fd);
-		odgw_netevents_closing(fd);
 	}
 	odgw_assoc_forget(fd);
 	return close(fd) ? odgw_wsa_from_errno(errno) : 0;
