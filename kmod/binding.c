@@ -352,7 +352,7 @@ static u32 odg_rq_place(struct odg_binding *binding)
 	struct odg_rq *rq = rcu_dereference_protected(binding->rq,
 						      lockdep_is_held(&binding->lock));
 
-	return rq ? odg_rq_position(rq) : 0;
+	return rq ? rq->cons + odg_rq_posted(rq) : 0;
 }
 
 /**

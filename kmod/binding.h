@@ -22,89 +22,89 @@ struct odg_rq;
 
 /**
  * struct odg_binding - what hangs on a UDP socket that odgram serves
- * @sk: the socket; valid for whoever holds its file or came here through it, and
- *	for others under @lock while not @dead
- * @ref: the attachment, and each call that works with the binding
- * @id: its number in the registry
- * @inode: the socket's, for people
- * @post_lock: one post at a time, so that posting order is the FIFO's order
- * @flags: ODG_BIND_*; written under @lock
- * @lock: protects everything below
- * @fifo: posted ops, oldest first
+ * @lock: protects what has no other rule below
+ * @flags: ODG_BIND_*; read without the lock
  * @rq: the request queue, or NULL; a hint where read without the lock
  * @depth: how many ops stand in @fifo
+ * @drops_told: sk_drops as of the last completion
+ * @direct: datagrams put into an op by the hook
+ * @bytes: payload delivered
+ * @last_ns: arrival of the last datagram delivered
+ * @hist: its latencies, or NULL if nobody asked
+ * @sk: the socket; valid for whoever holds its file or came here through it, and
+ *	for others under @lock while not @dead
+ * @fifo: posted ops, oldest first
  * @dead: the socket is going away or was unbound: append nothing
  * @icmp_status: ICMP error no op has been told of yet, or 0
  * @sends: sends that wait for room, oldest first
  * @send_depth: how many
  * @sending: the one of them that is being tried, or NULL
- * @drops_told: sk_drops as of the last completion
  * @drops_start: sk_drops when the socket was bound
  * @queued: datagrams that entered the socket's queue, or stood there when it was
  *	bound, and were whole
- * @direct: datagrams put into an op by the hook
  * @from_queue: datagrams taken from the socket's queue
  * @filtered: datagrams the filter refused in the hook
  * @discarded: datagrams dropped for ODG_BIND_DISCARD
  * @truncated: datagrams delivered that did not fit
  * @icmp: ICMP errors that came
- * @bytes: payload delivered
  * @aborted: receives that ended without a datagram
- * @last_ns: arrival of the last datagram delivered
- * @hist: its latencies, or NULL if nobody asked
  * @cqe: the completion that is being made
+ * @ref: the attachment, and each call that works with the binding; atomic
+ * @id: its number in the registry; constant
+ * @inode: the socket's, for people; constant
+ * @post_lock: one post at a time, so that posting order is the FIFO's order
  * @send_lock: held while @sending is tried
  * @send_work: tries
  * @slow: enum odg_slow; written on the slow way, without a lock
  * @events: what is to be told of
- * @saved_data_ready: sk->sk_data_ready as we found it
+ * @saved_data_ready: sk->sk_data_ready as we found it; constant
  * @saved_write_space: sk->sk_write_space as we found it, NULL before
  *	odg_sendq_hook(); sk_callback_lock
- * @saved_destruct: sk->sk_destruct as we found it
+ * @saved_destruct: sk->sk_destruct as we found it; constant
  * @rcu: frees it
  */
 struct odg_binding {
-	struct sock *sk;
-	refcount_t ref;
-	u32 id;
-	unsigned long inode;
-	struct mutex post_lock;		/* posting order */
+	/* all that a datagram for a ring needs: one cache line */
+	spinlock_t lock;		/* see above */
 	u32 flags;
-
-	spinlock_t lock;		/* of what follows, to @cqe */
-	struct list_head fifo;
 	struct odg_rq __rcu *rq;
 	u32 depth;
+	u32 drops_told;
+	u64 direct;
+	u64 bytes;
+	u64 last_ns;
+	struct odg_hist *hist;
+	struct sock *sk;
+	struct list_head fifo;
+
 	bool dead;
 	int icmp_status;
 	struct list_head sends;
 	u32 send_depth;
 	struct odg_op *sending;
-	u32 drops_told;
 	u32 drops_start;
 	u64 queued;
-	u64 direct;
 	u64 from_queue;
 	u64 filtered;
 	u64 discarded;
 	u64 truncated;
 	u64 icmp;
-	u64 bytes;
 	u64 aborted;
-	u64 last_ns;
-	struct odg_hist *hist;
 	struct odg_cqe_wide cqe;
 
+	refcount_t ref;
+	u32 id;
+	unsigned long inode;
+	struct mutex post_lock;		/* posting order */
 	struct mutex send_lock;		/* see above */
 	struct work_struct send_work;
-
 	u8 slow;
 	struct odg_events events;
 	void (*saved_data_ready)(struct sock *sk);
 	void (*saved_write_space)(struct sock *sk);
 	void (*saved_destruct)(struct sock *sk);
 	struct rcu_head rcu;
-};
+} ____cacheline_aligned_in_smp;
 
 struct odg_binding *odg_binding_get(struct sock *sk);
 struct odg_binding *odg_binding_attach(struct sock *sk);

@@ -35,7 +35,7 @@ static_assert(sizeof(struct odg_recv) == 48);
 static_assert(sizeof(struct odg_post) == 24);
 static_assert(sizeof(struct odg_cancel) == 24);
 static_assert(sizeof(struct odg_wait) == 16);
-static_assert(sizeof(struct odg_port_stats) == 72);
+static_assert(sizeof(struct odg_port_stats) == 80);
 static_assert(sizeof(struct odg_sock_stats) == 104);
 static_assert(sizeof(struct odg_region_add) == 32);
 static_assert(sizeof(struct odg_region_del) == 8);
@@ -255,7 +255,7 @@ static const struct odg_ioctl odg_ioctls[] = {
 	ODG_IOCTL(ODG_POST, odg_ioctl_post, post, flags, false),
 	ODG_IOCTL(ODG_CANCEL, odg_ioctl_cancel, cancel, id, false),
 	ODG_IOCTL(ODG_WAIT, odg_ioctl_wait, wait, timeout_ns, false),
-	ODG_IOCTL(ODG_PORT_STATS, odg_ioctl_port_stats, port_stats, kept_pages,
+	ODG_IOCTL(ODG_PORT_STATS, odg_ioctl_port_stats, port_stats, bad_entries,
 		  true),
 	ODG_IOCTL(ODG_SOCK_STATS, odg_ioctl_sock_stats, sock_stats, send_depth,
 		  true),

@@ -173,8 +173,8 @@ static int odg_put_ring(struct sk_buff *skb, struct odg_binding *binding)
 
 	if (!rq)
 		return 0;
-	if (nla_put_u32(skb, ODG_A_RING_ENTRIES, rq->entries) ||
-	    nla_put_u32(skb, ODG_A_RING_DEPTH, odg_rq_position(rq) - rq->cons))
+	if (nla_put_u32(skb, ODG_A_RING_ENTRIES, rq->mask + 1) ||
+	    nla_put_u32(skb, ODG_A_RING_DEPTH, odg_rq_posted(rq)))
 		return -EMSGSIZE;
 	return 0;
 }

@@ -101,7 +101,7 @@ static void odg_port_tell_end(struct odg_port *port)
 	u32 outstanding;
 
 	spin_lock_bh(&port->lock);
-	outstanding = port->posted - port->completed;
+	outstanding = port->posted - port->ring.prod;
 	spin_unlock_bh(&port->lock);
 	if (outstanding)
 		odg_event_port_died(port, outstanding);
@@ -120,8 +120,9 @@ void odg_port_release(struct odg_port *port)
 		odg_pincache_destroy(&port->pins);
 		odg_region_del_all(port);
 		odg_uncharge_pages(port->user,
-				   odg_ring_bytes(port->ring.entries,
-						  port->cqe_size) >> PAGE_SHIFT);
+				   odg_ring_bytes(odg_port_entries(port),
+						  odg_port_cqe_size(port)) >>
+				   PAGE_SHIFT);
 		odg_ring_destroy(&port->ring);
 		kvfree(port->ops);
 	}
@@ -179,7 +180,6 @@ static int __odg_port_create_cq(struct odg_port *port,
 	}
 
 	odg_pincache_init(&port->pins, port->user, entries);
-	port->cqe_size = cqe_size;
 	arg->entries = entries;
 	arg->cqe_size = cqe_size;
 	arg->mmap_size = (u64)pages << PAGE_SHIFT;
@@ -370,16 +370,23 @@ void odg_port_aborted(struct odg_port *port)
 	spin_unlock_bh(&port->lock);
 }
 
+/* An entry of a request queue was wrong. */
+void odg_port_bad_entry(struct odg_port *port)
+{
+	spin_lock_bh(&port->lock);
+	port->bad_entries++;
+	spin_unlock_bh(&port->lock);
+}
+
 /**
  * odg_port_submit - make a completion visible and wake who waits for it
  * @port: where
- * @cqe: the completion; its sequence is filled in here
+ * @cqe: the completion, which was promised room; its sequence is filled in here
  * @op: an op that ends with it and has no pages any more, or NULL
  */
 void odg_port_submit(struct odg_port *port, struct odg_cqe_wide *cqe,
 		     struct odg_op *op)
 {
-	bool quiet = cqe->cqe.flags & ODG_CQE_QUIET;
 	struct odg_cqe_wide *entry;
 	bool notify;
 
@@ -388,31 +395,26 @@ void odg_port_submit(struct odg_port *port, struct odg_cqe_wide *cqe,
 	cqe->cqe.seq = port->ring.prod;
 	entry = odg_ring_write(&port->ring);
 	if (odg_port_is_wide(port)) {
-		cqe->done_ns = ktime_get_real_ns();
-		cqe->cpu = smp_processor_id();
+		odg_port_stamp(cqe);
 		*entry = *cqe;
 	} else {
 		entry->cqe = cqe->cqe;
 	}
-	odg_ring_submit(&port->ring, quiet);
-	port->completed++;
-	notify = !quiet && rcu_access_pointer(port->notify) &&
-		 odg_ring_disarm(&port->ring);
+	odg_ring_unreserve(&port->ring);
+	notify = odg_port_publish(port, cqe->cqe.flags & ODG_CQE_QUIET);
 	if (op)
 		odg_port_push_op(port, op);
 	spin_unlock(&port->lock);
 	trace_odg_complete(port->id, &cqe->cqe);
+	odg_port_tell(port, notify);
+}
 
+/* odg_port_tell() found that there is somebody to tell. */
+void odg_port_wake(struct odg_port *port, bool notify)
+{
+	wake_up_poll(&port->wait, EPOLLIN | EPOLLRDNORM);
 	if (notify)
 		odg_notify_signal(port);
-
-	/*
-	 * A waiter queues itself, then looks at the ring under port->lock: if it
-	 * looked before us, the lock orders its queueing before this test; if
-	 * after, it sees the entry.
-	 */
-	if (waitqueue_active(&port->wait))
-		wake_up_poll(&port->wait, EPOLLIN | EPOLLRDNORM);
 }
 
 /* Hand a completed op to the reaper.  The last touch: it may be gone now. */
@@ -449,7 +451,7 @@ int odg_port_wait(struct odg_port *port, const struct odg_wait *arg)
 
 	if (!odg_port_ready(port))
 		return -ENXIO;
-	if (arg->min > port->ring.entries)
+	if (arg->min > odg_port_entries(port))
 		return -EINVAL;
 
 	for (;;) {
@@ -481,14 +483,15 @@ void odg_port_get_stats(struct odg_port *port, struct odg_port_stats *stats)
 		return;
 
 	spin_lock_bh(&port->lock);
-	stats->entries = port->ring.entries;
-	stats->outstanding = port->posted - port->completed;
+	stats->entries = odg_port_entries(port);
+	stats->outstanding = port->posted - port->ring.prod;
 	stats->unread = odg_ring_unread(&port->ring);
 	stats->posted = port->posted;
-	stats->completed = port->completed;
+	stats->completed = port->ring.prod;
 	stats->cancelled = port->cancelled;
 	stats->aborted = port->aborted;
 	stats->bad_cons = port->ring.bad_cons;
+	stats->bad_entries = port->bad_entries;
 	stats->pinned_pages = port->pinned;
 	spin_unlock_bh(&port->lock);
 	stats->kept_pages = odg_pincache_kept(&port->pins);

@@ -3,13 +3,17 @@
 #define ODG_PORT_H
 
 #include <linux/llist.h>
+#include <linux/log2.h>
 #include <linux/mutex.h>
 #include <linux/odgram.h>
+#include <linux/poll.h>
 #include <linux/spinlock.h>
+#include <linux/timekeeping.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
+#include "notify.h"
 #include "op.h"
 #include "pincache.h"
 #include "ring.h"
@@ -20,77 +24,120 @@ struct pid;
 
 /**
  * struct odg_port - one open file of /dev/odgram
- * @user: who is charged for locked memory, NULL for one with CAP_IPC_LOCK
+ * @lock: protects what has no other rule below
+ * @ring: the completion queue; its producer index counts what completed
+ * @posted: receives accepted; those of a ring count when they are taken
+ * @notify: signalled when the program armed it, or NULL; written under
+ *	@create_lock, read under RCU
+ * @wait: woken at each completion
+ * @regions: registered memory by id; written under @create_lock, read under RCU
+ * @free: unused ops
+ * @cancelled: of those completed, by a cancel
+ * @aborted: of those completed, because their socket was closed
+ * @bad_entries: entries of request queues that were wrong
+ * @pinned: pages of ops now, one twice that two ops share
+ * @user: who is charged for locked memory, NULL for one with CAP_IPC_LOCK;
+ *	constant, as are those up to @id
  * @net: the namespace it was opened in
  * @owner: the process that opened it
  * @uid: the user who did
  * @id: its number in the registry
- * @rcu: frees it
- * @create_lock: one ODG_CQ_CREATE, _RQ_CREATE or change of @regions at a time
+ * @create_lock: one ODG_CQ_CREATE, _RQ_CREATE, _NOTIFY or change of @regions at a
+ *	time
  * @ready: the queue exists; release after everything it needs, acquire before
- * @cqe_size: bytes of one completion
- * @ops: the op table
+ * @ops: the op table; constant once there is a queue
  * @nr_ops: its size
- * @lock: protects @ring, @free and the counters up to @pinned
- * @ring: the completion queue
- * @free: unused ops
- * @posted: receives accepted; those of a ring count when they are taken
- * @completed: receives completed
- * @cancelled: of these, by a cancel
- * @aborted: of these, because their socket was closed
- * @pinned: pages of ops now, one twice that two ops share
- * @notify: signalled when the program armed it, or NULL; written under
- *	@create_lock, read under RCU
- * @notify_work: signals it where a completion may not
- * @regions: registered memory by id; written under @create_lock, read under RCU
+ * @notify_work: signals @notify where a completion may not
  * @rqs: request queues by id; written under @create_lock
  * @dead_rqs: those whose sockets are gone
  * @pins: the pages of posted ops
  * @reap_lock: held while finished ops are given back
- * @wait: woken at each completion
  * @done: finished ops for the reaper
  * @reap_work: reaps when no call does
+ * @rcu: frees it
  */
 struct odg_port {
+	/* all that a completion needs: two cache lines, and one of @regions */
+	spinlock_t lock;		/* see above */
+	struct odg_ring ring;
+	u64 posted;
+	struct eventfd_ctx __rcu *notify;
+	wait_queue_head_t wait;
+	struct odg_region __rcu *regions[ODG_MAX_REGIONS];
+
+	struct odg_op *free;
+	u64 cancelled;
+	u64 aborted;
+	u64 bad_entries;
+	u64 pinned;
+
 	struct user_struct *user;
 	struct net *net;
 	struct pid *owner;
 	kuid_t uid;
 	u32 id;
-	struct rcu_head rcu;
 	struct mutex create_lock;	/* see above */
 	bool ready;
-	u32 cqe_size;
 	struct odg_op *ops;
 	u32 nr_ops;
 
-	spinlock_t lock;		/* of what follows, to @pinned */
-	struct odg_ring ring;
-	struct odg_op *free;
-	u64 posted;
-	u64 completed;
-	u64 cancelled;
-	u64 aborted;
-	u64 pinned;
-
-	struct eventfd_ctx __rcu *notify;
 	struct work_struct notify_work;
-
-	struct odg_region __rcu *regions[ODG_MAX_REGIONS];
 	struct xarray rqs;
 	struct llist_head dead_rqs;
 
 	struct odg_pincache pins;
 	struct mutex reap_lock;		/* one reaper at a time */
-	wait_queue_head_t wait;
 	struct llist_head done;
 	struct delayed_work reap_work;
-};
+	struct rcu_head rcu;
+} ____cacheline_aligned_in_smp;
 
 /* Are completions struct odg_cqe_wide? */
 static inline bool odg_port_is_wide(const struct odg_port *port)
 {
-	return port->cqe_size == sizeof(struct odg_cqe_wide);
+	return port->ring.entry_shift == ilog2(sizeof(struct odg_cqe_wide));
+}
+
+static inline u32 odg_port_entries(const struct odg_port *port)
+{
+	return port->ring.mask + 1;
+}
+
+static inline size_t odg_port_cqe_size(const struct odg_port *port)
+{
+	return 1UL << port->ring.entry_shift;
+}
+
+/*
+ * SUBMIT the entry that was filled for a receive.  port->lock is held; the answer
+ * is for odg_port_tell(), after it.
+ */
+static inline bool odg_port_publish(struct odg_port *port, bool quiet)
+{
+	odg_ring_publish(&port->ring, quiet);
+	return unlikely(rcu_access_pointer(port->notify)) && !quiet &&
+	       odg_ring_disarm(&port->ring);
+}
+
+void odg_port_wake(struct odg_port *port, bool notify);
+
+/* Wake who waits for what was published.  Bottom halves are off. */
+static __always_inline void odg_port_tell(struct odg_port *port, bool notify)
+{
+	/*
+	 * A waiter queues itself, then looks at the ring under port->lock: if it
+	 * looked before us, the lock orders its queueing before this test; if
+	 * after, it sees the entry.
+	 */
+	if (unlikely(notify || waitqueue_active(&port->wait)))
+		odg_port_wake(port, notify);
+}
+
+/* What a wide entry says of its making. */
+static inline void odg_port_stamp(struct odg_cqe_wide *cqe)
+{
+	cqe->done_ns = ktime_get_real_ns();
+	cqe->cpu = smp_processor_id();
 }
 
 struct odg_port *odg_port_create(void);
@@ -113,6 +160,7 @@ bool odg_port_reserve(struct odg_port *port);
 void odg_port_unreserve(struct odg_port *port);
 void odg_port_cancelled(struct odg_port *port);
 void odg_port_aborted(struct odg_port *port);
+void odg_port_bad_entry(struct odg_port *port);
 void odg_port_submit(struct odg_port *port, struct odg_cqe_wide *cqe,
 		     struct odg_op *op);
 void odg_port_finished(struct odg_port *port, struct odg_op *op);

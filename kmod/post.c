@@ -29,6 +29,7 @@
 
 #include "binding.h"
 #include "compat.h"
+#include "fill.h"
 #include "hist.h"
 #include "op.h"
 #include "port.h"

@@ -13,16 +13,17 @@
  * (odg_binding_append()), so between them nothing is left waiting while an op is
  * posted.
  */
+#include <linux/bpf-cgroup.h>
 #include <linux/filter.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
 #include <linux/odgram.h>
-#include <net/dsfield.h>
-#include <net/ipv6.h>
+#include <linux/security.h>
+#include <net/busy_poll.h>
+#include <net/inet_sock.h>
 #include <net/udp.h>
 
 #include "binding.h"
 #include "event.h"
+#include "fill.h"
 #include "hist.h"
 #include "op.h"
 #include "port.h"
@@ -34,11 +35,19 @@
 /* encap_rcv: the datagram is ours, or goes on to the socket's queue. */
 #define ODG_CONSUMED	0
 #define ODG_PASS_ON	1
+/* ... and of odg_rcv_straight(). */
+#define ODG_NOT_STRAIGHT 2
 
-/* Is there a receive for a datagram?  Without the lock only a hint. */
+/* Is there a receive for a datagram?  Without the lock only a hint.  RCU. */
+static __always_inline bool __odg_something_posted(struct odg_binding *binding)
+{
+	struct odg_rq *rq = rcu_dereference(binding->rq);
+
+	return (rq && odg_rq_waiting(rq)) || READ_ONCE(binding->depth);
+}
+
 bool odg_something_posted(struct odg_binding *binding)
 {
-	struct odg_rq *rq;
 	bool posted;
 
 	if (READ_ONCE(binding->depth))
@@ -46,8 +55,7 @@ bool odg_something_posted(struct odg_binding *binding)
 	if (!rcu_access_pointer(binding->rq))
 		return false;
 	rcu_read_lock();
-	rq = rcu_dereference(binding->rq);
-	posted = rq && odg_rq_waiting(rq);
+	posted = __odg_something_posted(binding);
 	rcu_read_unlock();
 	return posted;
 }
@@ -82,109 +90,33 @@ void odg_keep_error(struct odg_binding *binding, int status)
 	spin_unlock_bh(&binding->lock);
 }
 
-static void odg_fill_v4(struct odg_cqe_wide *cqe, bool wide,
-			const struct sk_buff *skb)
+static __always_inline void odg_count(struct odg_binding *binding,
+				      const struct odg_arrival *a)
 {
-	const struct iphdr *iph = ip_hdr(skb);
+	lockdep_assert_held(&binding->lock);
 
-	cqe->cqe.v4.addr = iph->saddr;
-	cqe->cqe.v4.local = iph->daddr;
-	if (wide) {
-		memcpy(cqe->local, &iph->daddr, sizeof(iph->daddr));
-		cqe->ttl = iph->ttl;
-		cqe->tos = iph->tos;
+	binding->last_ns = a->rx_ns;
+	binding->bytes += a->len;
+	if (unlikely(a->drops)) {
+		binding->drops_told += a->drops;
+		odg_event_if_dropped(binding);
 	}
-}
-
-static void odg_fill_v6(struct odg_cqe_wide *cqe, bool wide,
-			const struct sk_buff *skb)
-{
-	struct in6_addr addr, local;
-	u8 ttl, tos;
-
-	if (skb->protocol == htons(ETH_P_IP)) {
-		const struct iphdr *iph = ip_hdr(skb);
-
-		ipv6_addr_set_v4mapped(iph->saddr, &addr);
-		ipv6_addr_set_v4mapped(iph->daddr, &local);
-		ttl = iph->ttl;
-		tos = iph->tos;
-	} else {
-		const struct ipv6hdr *ip6h = ipv6_hdr(skb);
-
-		addr = ip6h->saddr;
-		local = ip6h->daddr;
-		ttl = ip6h->hop_limit;
-		tos = ipv6_get_dsfield(ip6h);
-	}
-	memcpy(cqe->cqe.addr, &addr, sizeof(addr));
-	cqe->cqe.flags |= ODG_CQE_IPV6;
-	if (wide) {
-		memcpy(cqe->local, &local, sizeof(local));
-		cqe->ttl = ttl;
-		cqe->tos = tos;
-	}
-}
-
-/**
- * odg_fill_cqe - describe a datagram
- * @cqe: filled as far as @port shows it, but for what the op and the port add
- * @port: where it will be seen
- * @binding: where it arrived
- * @skb: the datagram
- * @offset: where its payload begins
- * @room: bytes the op has for it
- */
-void odg_fill_cqe(struct odg_cqe_wide *cqe, const struct odg_port *port,
-		  struct odg_binding *binding, struct sk_buff *skb, int offset,
-		  u32 room)
-{
-	struct sock *sk = binding->sk;
-	bool wide = odg_port_is_wide(port);
-	u32 full = skb->len - offset;
-
-	if (wide)
-		memset(cqe, 0, sizeof(*cqe));
-	cqe->cqe = (struct odg_cqe) {
-		.full_len = full,
-		.len = min(full, room),
-		.status = full > room ? -EMSGSIZE : 0,
-		.flags = ODG_CQE_ADDR,
-		.port = udp_hdr(skb)->source,
-		.ifindex = skb->skb_iif,
-		.drops = atomic_read(&sk->sk_drops) - READ_ONCE(binding->drops_told),
-	};
-
-	if (skb->tstamp) {
-		cqe->cqe.rx_ns = ktime_to_ns(skb->tstamp);
-		cqe->cqe.flags |= ODG_CQE_RX_STACK;
-	} else {
-		cqe->cqe.rx_ns = ktime_get_real_ns();
-	}
-	/* with that flag the field is a cookie of the driver's, not a time */
-	if (!(skb_shinfo(skb)->tx_flags & SKBTX_HW_TSTAMP_NETDEV))
-		cqe->cqe.hw_ns = ktime_to_ns(skb_hwtstamps(skb)->hwtstamp);
-
-	if (READ_ONCE(sk->sk_family) == AF_INET6)
-		odg_fill_v6(cqe, wide, skb);
-	else
-		odg_fill_v4(cqe, wide, skb);
+	if (unlikely(a->full > a->len))
+		binding->truncated++;
 }
 
 /* The datagram that @cqe describes is the program's for good. */
 void odg_count_delivery(struct odg_binding *binding,
 			const struct odg_cqe_wide *cqe)
 {
-	lockdep_assert_held(&binding->lock);
+	const struct odg_arrival a = {
+		.rx_ns = cqe->cqe.rx_ns,
+		.full = cqe->cqe.full_len,
+		.len = cqe->cqe.len,
+		.drops = cqe->cqe.drops,
+	};
 
-	binding->last_ns = cqe->cqe.rx_ns;
-	if (unlikely(cqe->cqe.drops)) {
-		binding->drops_told += cqe->cqe.drops;
-		odg_event_if_dropped(binding);
-	}
-	binding->bytes += cqe->cqe.len;
-	if (cqe->cqe.status)
-		binding->truncated++;
+	odg_count(binding, &a);
 }
 
 /*
@@ -235,15 +167,19 @@ static void odg_put_target(struct odg_target *target)
 		odg_port_unreserve(target->port);
 }
 
-static void odg_write_segs(const struct odg_target *target,
-			   const struct sk_buff *skb, int offset, u32 len)
+static void odg_write_rq(const struct odg_target *target,
+			 const struct sk_buff *skb, int offset, u32 len)
 {
 	u32 i;
 
+	/* the copies cannot fail: the datagram has len bytes at offset */
+	if (target->addr) {
+		skb_copy_bits(skb, offset, target->addr, len);
+		return;
+	}
 	for (i = 0; len; i++) {
 		u32 n = min(len, target->rq->segs[i].len);
 
-		/* cannot fail: the datagram has len bytes at offset */
 		skb_copy_bits(skb, offset, target->rq->segs[i].addr, n);
 		offset += n;
 		len -= n;
@@ -268,11 +204,9 @@ static void odg_deliver(struct odg_binding *binding, struct odg_target *target,
 		odg_buf_write(&target->op->buf, skb, offset, cqe->cqe.len);
 		odg_op_complete(target->op, cqe);
 	} else {
-		odg_write_segs(target, skb, offset, cqe->cqe.len);
-		odg_rq_take(target);
+		odg_write_rq(target, skb, offset, cqe->cqe.len);
+		cqe->cqe.flags |= odg_rq_take(target, cqe->cqe.len);
 		cqe->cqe.user_data = target->user_data;
-		if (target->quiet)
-			cqe->cqe.flags |= ODG_CQE_QUIET;
 		odg_port_submit(target->port, cqe, NULL);
 	}
 	if (unlikely(binding->hist))
@@ -297,11 +231,7 @@ bool odg_end_oldest(struct odg_binding *binding, struct odg_cqe_wide *cqe)
 		odg_op_complete(target.op, cqe);
 		return true;
 	}
-	odg_rq_take(&target);
-	cqe->cqe.user_data = target.user_data;
-	if (target.quiet)
-		cqe->cqe.flags |= ODG_CQE_QUIET;
-	odg_port_submit(target.port, cqe, NULL);
+	odg_rq_end(&target, cqe);
 	return true;
 }
 
@@ -311,7 +241,7 @@ u32 odg_count_posted(struct odg_binding *binding)
 	struct odg_rq *rq = rcu_dereference_protected(binding->rq,
 						      lockdep_is_held(&binding->lock));
 
-	return binding->depth + (rq ? odg_rq_position(rq) - rq->cons : 0);
+	return binding->depth + (rq ? odg_rq_posted(rq) : 0);
 }
 
 /* The error that no receive has been told of yet is the next one's.  Lock held. */
@@ -438,18 +368,35 @@ static int odg_filtered(struct odg_binding *binding, struct sk_buff *skb)
 	return ODG_CONSUMED;
 }
 
-/* encap_rcv: softirq, RCU, checksum verified, UDP header in front. */
-int odg_encap_rcv(struct sock *sk, struct sk_buff *skb)
+/* Has somebody filters for the socket, or has the datagram memory not for it? */
+static __always_inline bool odg_may_be_filtered(struct sock *sk,
+						const struct sk_buff *skb)
 {
-	struct odg_binding *binding = rcu_dereference_sk_user_data(sk);
+	return rcu_access_pointer(sk->sk_filter) ||
+	       cgroup_bpf_enabled(CGROUP_INET_INGRESS) || skb_pfmemalloc(skb);
+}
+
+/* What the socket remembers of its last datagram, as for one that is queued. */
+static __always_inline void odg_mark_arrival(struct sock *sk,
+					     const struct sk_buff *skb)
+{
+	if (inet_sk(sk)->inet_daddr) {
+		sock_rps_save_rxhash(sk, skb);
+		sk_mark_napi_id(sk, skb);
+		sk_incoming_cpu_update(sk);
+	} else {
+		sk_mark_napi_id_once(sk, skb);
+	}
+}
+
+/* Into the oldest receive, of whatever kind.  RCU. */
+static noinline int odg_rcv_any(struct odg_binding *binding, struct sock *sk,
+				struct sk_buff *skb)
+{
 	struct odg_target target;
 	bool delivered = false;
 
-	if (!binding)
-		return ODG_PASS_ON;
-	if (READ_ONCE(binding->flags) & ODG_BIND_DISCARD)
-		return odg_discard(binding, skb);
-	if (!odg_something_posted(binding))
+	if (!__odg_something_posted(binding))
 		return odg_pass_on(binding, ODG_SLOW_NOTHING_POSTED);
 	if (!odg_sockq_empty(sk))
 		return odg_pass_on(binding, ODG_SLOW_QUEUE);
@@ -473,6 +420,135 @@ int odg_encap_rcv(struct sock *sk, struct sk_buff *skb)
 	spin_unlock(&binding->lock);
 	if (!delivered)
 		return odg_pass_on(binding, target.slow);
+	odg_mark_arrival(sk, skb);
 	consume_skb(skb);
 	return ODG_CONSUMED;
+}
+
+/*
+ * WRITE and SUBMIT the completion of a ring's receive.  port->lock is held; the
+ * answer is for odg_port_tell().
+ */
+static __always_inline bool odg_complete_rq(struct odg_port *port,
+					    u64 user_data,
+					    struct odg_arrival a,
+					    struct sk_buff *skb)
+{
+	struct odg_cqe_wide *cqe = odg_ring_write(&port->ring);
+
+	cqe->cqe.seq = port->ring.prod;
+	cqe->cqe.user_data = user_data;
+	odg_fill(&cqe->cqe, a, skb);
+	if (unlikely(odg_port_is_wide(port))) {
+		odg_fill_wide(cqe, skb, a.flags & ODG_CQE_IPV6);
+		odg_port_stamp(cqe);
+	}
+	return odg_port_publish(port, a.flags & ODG_CQE_QUIET);
+}
+
+/*
+ * The straight way, for what nearly all datagrams are that come to a ring: in one
+ * piece, of IPv4, without a time stamp, for a socket that nobody filters, and not
+ * longer than the one segment of a receive before which nothing is posted by call;
+ * while nobody traces or wants a histogram.  What sk_filter_trim_cap() would come to
+ * then is to ask the LSM.
+ *
+ * The memory is the kernel's until the completion is visible, so it is written to
+ * before it is known that there is room for that: port->lock, which other sockets
+ * may wait for, is not held over the copy.
+ *
+ * Return: ODG_CONSUMED, ODG_PASS_ON, or ODG_NOT_STRAIGHT and nothing has happened.
+ */
+static __always_inline int odg_rcv_straight(struct odg_binding *binding,
+					    struct sock *sk,
+					    struct sk_buff *skb)
+{
+	const struct odg_region *region;
+	const struct odg_rqe *rqe;
+	struct odg_arrival a;
+	struct odg_port *port;
+	u64 offset, user_data;
+	struct odg_rq *rq;
+	u32 len;
+	bool notify;
+	size_t full;
+
+	spin_lock(&binding->lock);
+	rq = rcu_dereference_protected(binding->rq,
+				       lockdep_is_held(&binding->lock));
+	if (unlikely(!rq || binding->depth || binding->hist ||
+		     !odg_sockq_empty(sk)))
+		goto not_straight;
+	rqe = odg_rq_head(rq);
+	if (unlikely(!odg_rq_is_plain(rq, rqe)))
+		goto not_straight;
+	if (unlikely(security_sock_rcv_skb(sk, skb)))
+		goto filtered;
+	port = rq->port;
+	offset = READ_ONCE(rqe->offset);
+	len = READ_ONCE(rqe->len);
+	full = skb->len - sizeof(struct udphdr);
+	region = odg_region_find(port, READ_ONCE(rqe->region), offset, len);
+	if (unlikely(!region || len < full))
+		goto not_straight;
+
+	memcpy(region->start + offset, skb->data + sizeof(struct udphdr), full);
+	a = (struct odg_arrival) {
+		.rx_ns = ktime_get_real_ns(),
+		.full = full,
+		.len = full,
+		.flags = ODG_CQE_ADDR,
+	};
+
+	spin_lock(&port->lock);
+	if (unlikely(!odg_ring_has_room(&port->ring)))
+		goto no_room;
+	port->posted++;
+	user_data = READ_ONCE(rqe->user_data);
+	odg_rq_advance(rq, 1);
+	a.drops = atomic_read(&sk->sk_drops) - binding->drops_told;
+	notify = odg_complete_rq(port, user_data, a, skb);
+	spin_unlock(&port->lock);
+	odg_port_tell(port, notify);
+
+	binding->direct++;
+	odg_count(binding, &a);
+	spin_unlock(&binding->lock);
+	odg_mark_arrival(sk, skb);
+	consume_skb(skb);
+	return ODG_CONSUMED;
+
+no_room:
+	spin_unlock(&port->lock);
+	spin_unlock(&binding->lock);
+	return odg_pass_on(binding, ODG_SLOW_NO_ROOM);
+
+filtered:
+	spin_unlock(&binding->lock);
+	return odg_filtered(binding, skb);
+
+not_straight:
+	spin_unlock(&binding->lock);
+	return ODG_NOT_STRAIGHT;
+}
+
+/* encap_rcv: softirq, RCU, checksum verified, UDP header in front. */
+int odg_encap_rcv(struct sock *sk, struct sk_buff *skb)
+{
+	/* it has no flags: odg_binding_hook() set it */
+	struct odg_binding *binding = rcu_dereference(__sk_user_data(sk));
+	int ret;
+
+	if (unlikely(!binding))
+		return ODG_PASS_ON;
+	if (unlikely(READ_ONCE(binding->flags) & ODG_BIND_DISCARD))
+		return odg_discard(binding, skb);
+	if (rcu_access_pointer(binding->rq) && !skb->data_len && !skb->tstamp &&
+	    sk->sk_family == AF_INET && !odg_may_be_filtered(sk, skb) &&
+	    !trace_odg_deliver_enabled() && !trace_odg_complete_enabled()) {
+		ret = odg_rcv_straight(binding, sk, skb);
+		if (ret != ODG_NOT_STRAIGHT)
+			return ret;
+	}
+	return odg_rcv_any(binding, sk, skb);
 }

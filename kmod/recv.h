@@ -6,7 +6,6 @@
 
 struct odg_binding;
 struct odg_cqe_wide;
-struct odg_port;
 
 int odg_encap_rcv(struct sock *sk, struct sk_buff *skb);
 void odg_data_ready(struct sock *sk);
@@ -18,9 +17,6 @@ bool odg_end_oldest(struct odg_binding *binding, struct odg_cqe_wide *cqe);
 u32 odg_count_posted(struct odg_binding *binding);
 int odg_waiting_error(struct odg_binding *binding);
 void odg_keep_error(struct odg_binding *binding, int status);
-void odg_fill_cqe(struct odg_cqe_wide *cqe, const struct odg_port *port,
-		  struct odg_binding *binding, struct sk_buff *skb, int offset,
-		  u32 room);
 void odg_count_delivery(struct odg_binding *binding,
 			const struct odg_cqe_wide *cqe);
 void odg_drop_bad_csum(struct odg_binding *binding, struct sk_buff *skb);

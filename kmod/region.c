@@ -20,44 +20,6 @@
 #include "port.h"
 #include "region.h"
 
-/**
- * struct odg_region - one piece of registered memory
- * @base: the kernel's mapping of its first page
- * @start: where in that page it begins
- * @len: its bytes
- * @pages: its pages, pinned
- * @nr: how many
- */
-struct odg_region {
-	void *base;
-	u32 start;
-	u32 len;
-	struct page **pages;
-	unsigned long nr;
-};
-
-/**
- * odg_region_addr - where a piece of a region is
- * @port: whose region
- * @id: which
- * @offset: where in it
- * @len: how much
- *
- * Return: the address, good until bottom halves are on again; NULL if there is no
- * such memory.
- */
-void *odg_region_addr(struct odg_port *port, u32 id, u64 offset, u32 len)
-{
-	struct odg_region *region;
-
-	if (id >= ODG_MAX_REGIONS)
-		return NULL;
-	region = rcu_dereference_bh(port->regions[id]);
-	if (!region || offset > region->len || len > region->len - offset)
-		return NULL;
-	return region->base + region->start + offset;
-}
-
 static int odg_region_pin(struct odg_region *region, unsigned long addr)
 {
 	unsigned long done = 0;
@@ -84,7 +46,7 @@ static int odg_region_pin(struct odg_region *region, unsigned long addr)
 
 static void odg_region_free(struct odg_region *region, struct user_struct *user)
 {
-	vunmap(region->base);
+	vunmap((void *)((unsigned long)region->start & PAGE_MASK));
 	unpin_user_pages_dirty_lock(region->pages, region->nr, true);
 	odg_uncharge_pages(user, region->nr);
 	kvfree(region->pages);
@@ -101,9 +63,8 @@ static struct odg_region *odg_region_create(struct user_struct *user, u64 addr,
 	if (!region)
 		return ERR_PTR(-ENOMEM);
 
-	region->start = offset_in_page(addr);
 	region->len = len;
-	region->nr = DIV_ROUND_UP(region->start + len, PAGE_SIZE);
+	region->nr = DIV_ROUND_UP(offset_in_page(addr) + len, PAGE_SIZE);
 
 	ret = odg_charge_pages(user, region->nr);
 	if (ret)
@@ -117,9 +78,10 @@ static struct odg_region *odg_region_create(struct user_struct *user, u64 addr,
 	if (ret)
 		goto err_pages;
 	ret = -ENOMEM;
-	region->base = vmap(region->pages, region->nr, VM_MAP, PAGE_KERNEL);
-	if (!region->base)
+	region->start = vmap(region->pages, region->nr, VM_MAP, PAGE_KERNEL);
+	if (!region->start)
 		goto err_unpin;
+	region->start += offset_in_page(addr);
 	return region;
 
 err_unpin:

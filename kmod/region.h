@@ -2,15 +2,64 @@
 #ifndef ODG_REGION_H
 #define ODG_REGION_H
 
+#include <linux/rcupdate.h>
 #include <linux/types.h>
 
-struct odg_port;
+#include "port.h"
+
+struct page;
 struct odg_region_add;
 struct odg_region_del;
+
+/**
+ * struct odg_region - one piece of registered memory
+ * @start: where the kernel has mapped it
+ * @len: its bytes
+ * @pages: its pages, pinned
+ * @nr: how many
+ */
+struct odg_region {
+	void *start;
+	u32 len;
+	struct page **pages;
+	unsigned long nr;
+};
 
 int odg_region_add(struct odg_port *port, struct odg_region_add *arg);
 int odg_region_del(struct odg_port *port, const struct odg_region_del *arg);
 void odg_region_del_all(struct odg_port *port);
-void *odg_region_addr(struct odg_port *port, u32 id, u64 offset, u32 len);
+
+/**
+ * odg_region_find - the region a piece of memory is in
+ * @port: whose region
+ * @id: which
+ * @offset: where in it
+ * @len: how much
+ *
+ * Return: the region, good until bottom halves are on again; NULL if there is no
+ * such memory.
+ */
+static __always_inline const struct odg_region *
+odg_region_find(struct odg_port *port, u32 id, u64 offset, u32 len)
+{
+	const struct odg_region *region;
+
+	if (unlikely(id >= ODG_MAX_REGIONS))
+		return NULL;
+	region = rcu_dereference_bh(port->regions[id]);
+	if (unlikely(!region || offset > region->len ||
+		     len > region->len - offset))
+		return NULL;
+	return region;
+}
+
+/* The memory itself. */
+static inline void *odg_region_addr(struct odg_port *port, u32 id, u64 offset,
+				    u32 len)
+{
+	const struct odg_region *region = odg_region_find(port, id, offset, len);
+
+	return region ? region->start + offset : NULL;
+}
 
 #endif /* ODG_REGION_H */

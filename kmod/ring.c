@@ -28,7 +28,7 @@ int odg_ring_init(struct odg_ring *ring, u32 entries, u32 entry_size)
 {
 	*ring = (struct odg_ring) {
 		.shared = vmalloc_user(odg_ring_bytes(entries, entry_size)),
-		.entries = entries,
+		.mask = entries - 1,
 		.entry_shift = ilog2(entry_size),
 	};
 	return ring->shared ? 0 : -ENOMEM;
@@ -48,7 +48,7 @@ void odg_ring_sync_cons(struct odg_ring *ring)
 	/* (D) pairs with the program's store-release of cons (C) */
 	u32 cons = smp_load_acquire(&ring->shared->cons);
 
-	if (cons - ring->cons <= ring->prod - ring->cons)
+	if (cons - ring->cons <= (u32)ring->prod - ring->cons)
 		ring->cons = cons;
 	else
 		ring->bad_cons++;

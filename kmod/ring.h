@@ -34,9 +34,10 @@ struct odg_ring_shared {
 /**
  * struct odg_ring - the kernel's side of a completion queue
  * @shared: indices and entries, mapped by the program as well
- * @entries: number of entries, a power of two
+ * @mask: number of entries, a power of two, less one
  * @entry_shift: log2 of the bytes from one entry to the next
- * @prod: next index to write; the shared copy only publishes it
+ * @prod: next index to write, and how many were; the shared copy publishes its
+ *	low half
  * @cons: last index taken over from the program after it was checked
  * @reserved: entries promised to ops that have not completed
  * @bad_cons: impossible consumer indices seen
@@ -45,9 +46,9 @@ struct odg_ring_shared {
  */
 struct odg_ring {
 	struct odg_ring_shared *shared;
-	u32 entries;
+	u32 mask;
 	u32 entry_shift;
-	u32 prod;
+	u64 prod;
 	u32 cons;
 	u32 reserved;
 	u64 bad_cons;
@@ -61,7 +62,7 @@ void odg_ring_sync_cons(struct odg_ring *ring);
 /* Has the queue room for one more promise, as far as we know its consumer? */
 static inline bool __odg_ring_has_room(const struct odg_ring *ring)
 {
-	return ring->reserved + (ring->prod - ring->cons) < ring->entries;
+	return ring->reserved + ((u32)ring->prod - ring->cons) <= ring->mask;
 }
 
 /* The same, after a look at what the program has released. */
@@ -91,21 +92,24 @@ static inline void odg_ring_unreserve(struct odg_ring *ring)
 /* WRITE.  The entry to fill; the caller holds a promise. */
 static inline void *odg_ring_write(struct odg_ring *ring)
 {
-	u32 slot = ring->prod & (ring->entries - 1);
+	u32 slot = ring->prod & ring->mask;
 
 	return ring->shared->entries + ((size_t)slot << ring->entry_shift);
 }
 
-/* SUBMIT.  The promise is kept, the entry becomes visible. */
-static inline void odg_ring_submit(struct odg_ring *ring, bool quiet)
+/* SUBMIT.  The entry becomes visible; the promise is the caller's to take back. */
+static inline void odg_ring_publish(struct odg_ring *ring, bool quiet)
 {
-	ring->reserved--;
-	ring->prod++;
+	struct odg_ring_shared *shared = ring->shared;
+	u64 prod = ring->prod + 1;
+
+	ring->prod = prod;
 	/* (A) pairs with the program's load-acquire of prod (B) */
-	smp_store_release(&ring->shared->prod, ring->prod);
-	/* after prod: who sees that there is something finds it there */
-	if (!quiet)
-		smp_store_release(&ring->shared->loud, ring->prod);
+	smp_store_release(&shared->prod, (u32)prod);
+	if (unlikely(quiet))
+		return;
+	/* after prod, by acquire of loud: who sees something finds it there */
+	smp_store_release(&shared->loud, (u32)prod);
 }
 
 /* Did the program ask to be told of what was submitted last?  Once. */
@@ -121,7 +125,7 @@ static inline bool odg_ring_disarm(struct odg_ring *ring)
 static inline u32 odg_ring_unread(struct odg_ring *ring)
 {
 	odg_ring_sync_cons(ring);
-	return ring->prod - ring->cons;
+	return (u32)ring->prod - ring->cons;
 }
 
 #endif /* ODG_RING_H */

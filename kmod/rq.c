@@ -28,42 +28,9 @@
 /* Bad entries that one datagram may meet before it goes to the queue instead. */
 #define ODG_BAD_ENTRIES_AT_ONCE 64
 
-/**
- * struct odg_rq_shared - what is mapped
- * @prod: written by the program only, and therefore never trusted
- * @prod_pad: two cache lines for it
- * @cons: written by the kernel only, never read back
- * @flags: written by the kernel only, never read back
- * @cons_pad: two cache lines for both
- * @rqes: written by the program only
- */
-struct odg_rq_shared {
-	u32 prod;
-	u8 prod_pad[124];
-	u32 cons;
-	u32 flags;
-	u8 cons_pad[120];
-	struct odg_rqe rqes[];
-};
-
 static size_t odg_rq_bytes(u32 entries)
 {
 	return PAGE_ALIGN(struct_size_t(struct odg_rq_shared, rqes, entries));
-}
-
-/* The program's index; as far as we believe it, that is. */
-u32 odg_rq_position(struct odg_rq *rq)
-{
-	/* (F) pairs with the program's store-release of prod (E) */
-	u32 prod = smp_load_acquire(&rq->shared->prod);
-
-	return prod - rq->cons <= rq->entries ? prod : rq->cons;
-}
-
-/* Is a receive posted?  Without the lock only a hint. */
-bool odg_rq_waiting(struct odg_rq *rq)
-{
-	return READ_ONCE(rq->shared->prod) != READ_ONCE(rq->cons);
 }
 
 void odg_rq_set_need_kick(struct odg_rq *rq, bool need)
@@ -78,78 +45,112 @@ void odg_rq_set_need_kick(struct odg_rq *rq, bool need)
 static void odg_rq_copy_entry(struct odg_rq *rq, u32 index,
 			      struct odg_rqe *copy)
 {
-	const struct odg_rqe *rqe = &rq->shared->rqes[index & (rq->entries - 1)];
+	const struct odg_rqe *rqe = &rq->shared->rqes[index & rq->mask];
 
 	copy->user_data = READ_ONCE(rqe->user_data);
 	copy->offset = READ_ONCE(rqe->offset);
 	copy->len = READ_ONCE(rqe->len);
 	copy->region = READ_ONCE(rqe->region);
 	copy->flags = READ_ONCE(rqe->flags);
-	copy->__reserved = READ_ONCE(rqe->__reserved);
+	copy->least = READ_ONCE(rqe->least);
 }
 
-/* Read the receive at the head.  0, or why it cannot be used. */
+/* A standing receive: what is left of its memory.  0, or why it cannot be used. */
+static int odg_rq_read_standing(struct odg_rq *rq, const struct odg_rqe *rqe,
+				struct odg_target *target)
+{
+	void *addr = odg_region_addr(rq->port, rqe->region, rqe->offset,
+				     rqe->len);
+
+	if (rqe->flags & ~(ODG_RQE_STANDING | ODG_RQE_QUIET) || !rqe->least ||
+	    rqe->least > rqe->len)
+		return -EINVAL;
+	if (!addr)
+		return -EFAULT;
+	/* it was longer when we last looked */
+	if (rq->used >= rqe->len)
+		return -EINVAL;
+
+	target->addr = addr + rq->used;
+	target->room = rqe->len - rq->used;
+	target->least = rqe->least;
+	return 0;
+}
+
+/* One more segment.  0, or why it cannot be used. */
+static int odg_rq_read_seg(struct odg_rq *rq, const struct odg_rqe *rqe,
+			   struct odg_target *target)
+{
+	u32 nr = target->taken - 1;
+
+	rq->segs[nr].addr = odg_region_addr(rq->port, rqe->region, rqe->offset,
+					    rqe->len);
+	rq->segs[nr].len = rqe->len;
+	if (!rq->segs[nr].addr)
+		return -EFAULT;
+	if (rqe->len > INT_MAX - target->room)
+		return -EINVAL;
+	target->room += rqe->len;
+	return 0;
+}
+
+/*
+ * Read the receive at the head.  0, or why it cannot be used; how many entries it
+ * takes up is said either way.
+ */
 static int odg_rq_read(struct odg_rq *rq, u32 posted,
 		       struct odg_target *target)
 {
 	struct odg_rqe rqe;
 	int ret = 0;
-	u32 nr_segs = 0;
 
-	target->room = 0;
-	for (target->taken = 0; target->taken < posted;) {
-		void *addr;
-
+	*target = (struct odg_target) {
+		.port = rq->port,
+		.rq = rq,
+	};
+	while (target->taken < posted) {
 		odg_rq_copy_entry(rq, rq->cons + target->taken, &rqe);
 		if (!target->taken++) {
-			target->user_data = rqe.user_data;
-			target->quiet = rqe.flags & ODG_RQE_QUIET;
+			target->user_data = rqe.user_data + rq->used;
+			target->flags = rqe.flags;
+			if (rqe.flags & ODG_RQE_STANDING)
+				return odg_rq_read_standing(rq, &rqe, target);
 		}
-		if (rqe.flags & ~(ODG_RQE_MORE | ODG_RQE_QUIET) ||
-		    rqe.__reserved)
+		if (rqe.flags & ~(ODG_RQE_MORE | ODG_RQE_QUIET) || rqe.least)
 			return -EINVAL;
-
-		addr = odg_region_addr(rq->port, rqe.region, rqe.offset,
-				       rqe.len);
-		if (!addr)
-			ret = -EFAULT;
-		else if (rqe.len > INT_MAX - target->room)
-			ret = -EINVAL;
-		else
-			target->room += rqe.len;
-		rq->segs[nr_segs].addr = addr;
-		rq->segs[nr_segs].len = rqe.len;
-		nr_segs++;
-
+		/* the first reason is told, but the chain is read to its end */
+		if (!ret)
+			ret = odg_rq_read_seg(rq, &rqe, target);
 		if (!(rqe.flags & ODG_RQE_MORE))
 			return ret;
-		if (nr_segs == ODG_MAX_RQ_SEGS)
+		if (target->taken == ODG_MAX_RQ_SEGS)
 			return -EINVAL;
 	}
 	return -EINVAL;
 }
 
-/* The receive at the head is the datagram's, or has failed: move on. */
-void odg_rq_take(struct odg_target *target)
+/**
+ * odg_rq_end - end a receive without a datagram, a standing one for good
+ * @target: the receive; there is room for its completion
+ * @cqe: why, but for what the receive adds
+ */
+void odg_rq_end(struct odg_target *target, struct odg_cqe_wide *cqe)
 {
 	struct odg_rq *rq = target->rq;
 
-	WRITE_ONCE(rq->cons, rq->cons + target->taken);
-	/* the program may reuse the entries: we have read them */
-	smp_store_release(&rq->shared->cons, rq->cons);
+	cqe->cqe.user_data = target->user_data;
+	cqe->cqe.flags |= odg_rq_cqe_flags(target->flags);
+	rq->used = 0;
+	odg_rq_advance(rq, target->taken);
+	odg_port_submit(rq->port, cqe, NULL);
 }
 
 static void odg_rq_fail(struct odg_target *target, int status)
 {
-	struct odg_cqe_wide cqe = {
-		.cqe.user_data = target->user_data,
-		.cqe.status = status,
-		.cqe.flags = target->quiet ? ODG_CQE_QUIET : 0,
-	};
+	struct odg_cqe_wide cqe = { .cqe.status = status };
 
 	target->rq->binding->aborted++;
-	odg_rq_take(target);
-	odg_port_submit(target->rq->port, &cqe, NULL);
+	odg_rq_end(target, &cqe);
 }
 
 /**
@@ -164,13 +165,9 @@ bool odg_rq_target(struct odg_rq *rq, struct odg_target *target)
 {
 	int tries;
 
-	target->op = NULL;
-	target->rq = rq;
-	target->port = rq->port;
-
 	/* bounded: another CPU might post bad entries as fast as we take them */
 	for (tries = 0; tries < ODG_BAD_ENTRIES_AT_ONCE; tries++) {
-		u32 posted = odg_rq_position(rq) - rq->cons;
+		u32 posted = odg_rq_posted(rq);
 		int ret;
 
 		if (!posted) {
@@ -185,15 +182,39 @@ bool odg_rq_target(struct odg_rq *rq, struct odg_target *target)
 		if (!ret)
 			return true;
 		odg_rq_fail(target, ret);
+		odg_port_bad_entry(rq->port);
 	}
 	target->slow = ODG_SLOW_BAD_ENTRY;
 	return false;
 }
 
+/**
+ * odg_rq_take - the receive at the head is a datagram's
+ * @target: the receive
+ * @len: bytes of it that are used
+ *
+ * Return: ODG_CQE_* for its completion, which is not visible yet.
+ */
+u32 odg_rq_take(const struct odg_target *target, u32 len)
+{
+	struct odg_rq *rq = target->rq;
+	u32 flags = odg_rq_cqe_flags(target->flags);
+	u32 next = ALIGN(len, ODG_STANDING_ALIGN);
+
+	if (target->least && next <= target->room &&
+	    target->room - next >= target->least) {
+		rq->used += next;
+		return flags | ODG_CQE_MORE;
+	}
+	rq->used = 0;
+	odg_rq_advance(rq, target->taken);
+	return flags;
+}
+
 static void odg_rq_free(struct odg_rq *rq)
 {
 	odg_uncharge_pages(rq->port->user,
-			   odg_rq_bytes(rq->entries) >> PAGE_SHIFT);
+			   odg_rq_bytes(rq->mask + 1) >> PAGE_SHIFT);
 	vfree(rq->shared);
 	kfree(rq);
 }
@@ -261,7 +282,7 @@ static int odg_rq_create_for(struct odg_port *port, struct odg_rq_create *arg,
 		return -ENOMEM;
 	}
 	rq->port = port;
-	rq->entries = entries;
+	rq->mask = entries - 1;
 	rq->shared = vmalloc_user(odg_rq_bytes(entries));
 	ret = rq->shared ? odg_rq_install(port, rq, binding) : -ENOMEM;
 	if (ret) {
@@ -357,9 +378,8 @@ void odg_rq_socket_gone(struct odg_binding *binding)
 		return;
 
 	port = rq->port;
-	left = odg_rq_position(rq) - rq->cons;
-	while (left) {
-		struct odg_target target = { .rq = rq };
+	while ((left = odg_rq_posted(rq))) {
+		struct odg_target target;
 
 		if (!odg_port_reserve(port))
 			break;
@@ -367,7 +387,6 @@ void odg_rq_socket_gone(struct odg_binding *binding)
 		trace_odg_abort(port->id, target.user_data);
 		odg_rq_fail(&target, -ECANCELED);
 		odg_port_aborted(port);
-		left -= target.taken;
 	}
 	RCU_INIT_POINTER(binding->rq, NULL);
 	WRITE_ONCE(rq->binding, NULL);

@@ -6,21 +6,42 @@
 #include <linux/odgram.h>
 #include <linux/odgram_netlink.h>
 #include <linux/types.h>
+#include <asm/barrier.h>
+
+#include "region.h"
 
 struct odg_binding;
+struct odg_cqe_wide;
 struct odg_op;
-struct odg_port;
-struct odg_rq_shared;
 struct socket;
 struct vm_area_struct;
+
+/**
+ * struct odg_rq_shared - what is mapped
+ * @prod: written by the program only, and therefore never trusted
+ * @prod_pad: two cache lines for it
+ * @cons: written by the kernel only, never read back
+ * @flags: written by the kernel only, never read back
+ * @cons_pad: two cache lines for both
+ * @rqes: written by the program only
+ */
+struct odg_rq_shared {
+	u32 prod;
+	u8 prod_pad[124];
+	u32 cons;
+	u32 flags;
+	u8 cons_pad[120];
+	struct odg_rqe rqes[];
+};
 
 /**
  * struct odg_rq - the kernel's side of a request queue
  * @port: whose it is
  * @binding: the socket's binding, NULL once that is gone; binding->lock
  * @shared: indices, flags and entries, mapped by the program as well
- * @entries: number of entries, a power of two
+ * @mask: number of entries, a power of two, less one
  * @cons: next entry to take; binding->lock.  The shared copy only tells it.
+ * @used: bytes used of the standing receive at the head; binding->lock
  * @id: index in port->rqs
  * @segs: memory of the receive at the head, as last read; binding->lock
  * @dead: link in port->dead_rqs once the socket is gone
@@ -29,8 +50,9 @@ struct odg_rq {
 	struct odg_port *port;
 	struct odg_binding *binding;
 	struct odg_rq_shared *shared;
-	u32 entries;
+	u32 mask;
 	u32 cons;
+	u32 used;
 	u32 id;
 	struct {
 		void *addr;
@@ -43,11 +65,13 @@ struct odg_rq {
  * struct odg_target - where the next datagram goes
  * @port: who is told
  * @op: the posted op, or NULL if it is a receive of a ring
- * @rq: that ring, or NULL
+ * @rq: that ring, or NULL; what follows, to @least, only with one
  * @taken: entries it takes up there
+ * @flags: ODG_RQE_* of the first
  * @user_data: its name
- * @quiet: its completion does not notify
- * @room: bytes of all its segments
+ * @addr: its memory, or NULL if that is in rq->segs
+ * @least: it stays while it has so many bytes left; 0 if it does not stand
+ * @room: bytes of its memory
  * @slow: why there is none
  */
 struct odg_target {
@@ -55,8 +79,10 @@ struct odg_target {
 	struct odg_op *op;
 	struct odg_rq *rq;
 	u32 taken;
+	u32 flags;
 	u64 user_data;
-	bool quiet;
+	void *addr;
+	u32 least;
 	u32 room;
 	enum odg_slow slow;
 };
@@ -66,10 +92,62 @@ int odg_rq_mmap(struct odg_port *port, struct vm_area_struct *vma);
 void odg_rq_port_gone(struct odg_port *port);
 void odg_rq_socket_gone(struct odg_binding *binding);
 
-u32 odg_rq_position(struct odg_rq *rq);
-bool odg_rq_waiting(struct odg_rq *rq);
-bool odg_rq_target(struct odg_rq *rq, struct odg_target *target);
-void odg_rq_take(struct odg_target *target);
 void odg_rq_set_need_kick(struct odg_rq *rq, bool need);
+bool odg_rq_target(struct odg_rq *rq, struct odg_target *target);
+void odg_rq_end(struct odg_target *target, struct odg_cqe_wide *cqe);
+u32 odg_rq_take(const struct odg_target *target, u32 len);
+
+/* Is a receive posted?  Without the lock only a hint. */
+static inline bool odg_rq_waiting(struct odg_rq *rq)
+{
+	return READ_ONCE(rq->shared->prod) != READ_ONCE(rq->cons);
+}
+
+/* What is at the head has been read. */
+static __always_inline void odg_rq_advance(struct odg_rq *rq, u32 taken)
+{
+	u32 cons = rq->cons + taken;
+
+	WRITE_ONCE(rq->cons, cons);
+	/* by the program's acquire of cons: it may use the entries again */
+	smp_store_release(&rq->shared->cons, cons);
+}
+
+/* How many entries the program says are posted; at most mask + 1 to be believed. */
+static __always_inline u32 __odg_rq_posted(const struct odg_rq *rq)
+{
+	/* (F) pairs with the program's store-release of prod (E) */
+	return smp_load_acquire(&rq->shared->prod) - rq->cons;
+}
+
+/* How many entries are posted; 0 if we do not believe it. */
+static inline u32 odg_rq_posted(const struct odg_rq *rq)
+{
+	u32 posted = __odg_rq_posted(rq);
+
+	return posted <= rq->mask + 1 ? posted : 0;
+}
+
+static __always_inline const struct odg_rqe *odg_rq_head(const struct odg_rq *rq)
+{
+	return &rq->shared->rqes[rq->cons & rq->mask];
+}
+
+/*
+ * Is a receive posted, and @rqe, the entry at the head, the whole of it and without
+ * anything special?  Its other fields are to be looked at.
+ */
+static __always_inline bool odg_rq_is_plain(const struct odg_rq *rq,
+					    const struct odg_rqe *rqe)
+{
+	return __odg_rq_posted(rq) - 1 <= rq->mask &&
+	       !(READ_ONCE(rqe->flags) | READ_ONCE(rqe->least));
+}
+
+/* What the flags of an entry say of its completion: ODG_CQE_*. */
+static inline u32 odg_rq_cqe_flags(u32 flags)
+{
+	return flags & ODG_RQE_QUIET ? ODG_CQE_QUIET : 0;
+}
 
 #endif /* ODG_RQ_H */

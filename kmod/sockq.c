@@ -9,16 +9,9 @@
  * __skb_recv_udp() is not used because it may busy-poll the device, which
  * softirq must not, and because it consumes sk_err.
  */
-#include <linux/udp.h>
 #include <net/udp.h>
 
 #include "sockq.h"
-
-bool odg_sockq_empty(struct sock *sk)
-{
-	return skb_queue_empty_lockless(&udp_sk(sk)->reader_queue) &&
-	       skb_queue_empty_lockless(&sk->sk_receive_queue);
-}
 
 u32 odg_sockq_len(struct sock *sk)
 {

@@ -91,12 +91,23 @@ static void rio_program_says_what_it_received(void **state)
 	want_true(strstr(out, ": \n3 bytes from port "));
 }
 
+static void pool_program_counts_what_it_received(void **state)
+{
+	static const char *const texts[] = { "one", "three", "", "end", NULL };
+	char out[256];
+
+	(void)state;
+	run("build/userlib/examples/pool", texts, out, sizeof(out));
+	want(strcmp(out, "4 datagrams, 11 bytes\n"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(first_program_says_what_it_received),
 		cmocka_unit_test(ring_program_counts_what_it_received),
 		cmocka_unit_test(rio_program_says_what_it_received),
+		cmocka_unit_test(pool_program_counts_what_it_received),
 	};
 
 	return cmocka_run_group_tests_name("examples", tests, NULL, NULL);

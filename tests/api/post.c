@@ -167,7 +167,7 @@ static void bad_arguments_of_an_op(void **state)
 		{ "no segment", &seg, 0, 0, -1, -EINVAL },
 		{ "1025 segments", many, ODG_MAX_SEGS + 1, 0, -1, -EINVAL },
 		{ "2^32-1 segments", many, 0xffffffff, 0, -1, -EINVAL },
-		{ "flag 4", &seg, 1, 4, -1, -EINVAL },
+		{ "unknown flag", &seg, 1, 1U << 30, -1, -EINVAL },
 		{ "highest flag", &seg, 1, 0x80000000, -1, -EINVAL },
 		{ "lengths of 2^31", two, 2, 0, -1, -EINVAL },
 		{ "lengths of 2^33", wrap, 2, 0, -1, -EINVAL },

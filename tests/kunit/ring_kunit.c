@@ -48,7 +48,8 @@ static void ring_produce(struct kunit *test, struct ring_test *t, u64 value)
 {
 	KUNIT_ASSERT_TRUE(test, odg_ring_reserve(&t->ring));
 	*(u64 *)odg_ring_write(&t->ring) = value;
-	odg_ring_submit(&t->ring, false);
+	odg_ring_unreserve(&t->ring);
+	odg_ring_publish(&t->ring, false);
 }
 
 static void ring_promises_no_more_than_it_has(struct kunit *test)
@@ -190,7 +191,8 @@ static void ring_quiet_moves_prod_alone(struct kunit *test)
 	ring_produce(test, t, 1);
 	KUNIT_EXPECT_EQ(test, READ_ONCE(t->ring.shared->loud), 1);
 	KUNIT_ASSERT_TRUE(test, odg_ring_reserve(&t->ring));
-	odg_ring_submit(&t->ring, true);
+	odg_ring_unreserve(&t->ring);
+	odg_ring_publish(&t->ring, true);
 	KUNIT_EXPECT_EQ(test, READ_ONCE(*t->prod), 2);
 	KUNIT_EXPECT_EQ(test, READ_ONCE(t->ring.shared->loud), 1);
 	ring_produce(test, t, 3);

@@ -399,6 +399,7 @@ struct odg_wait {
 #define ODG_CQE_RX_STACK	(1U << 3)	/* rx_ns was taken by the stack at arrival */
 #define ODG_CQE_QUIET		(1U << 4)	/* did not trigger the armed notification */
 #define ODG_CQE_SEND		(1U << 5)	/* of a send: len and full_len are its bytes */
+#define ODG_CQE_MORE		(1U << 6)	/* the standing receive goes on */
 
 /**
  * struct odg_cqe - one completion: a cache line
@@ -606,15 +607,19 @@ struct odg_rq_kick {
 /* odg_rqe.flags */
 #define ODG_RQE_MORE		(1U << 0)	/* the next entry continues this receive */
 #define ODG_RQE_QUIET		(1U << 1)	/* do not trigger the armed notification */
+#define ODG_RQE_STANDING	(1U << 2)	/* takes many datagrams; see @least */
+
+#define ODG_STANDING_ALIGN	64		/* where they begin, bytes */
 
 /**
- * struct odg_rqe - one segment of a receive posted in a ring
+ * struct odg_rqe - one segment of a receive posted in a ring, or a standing receive
  * @user_data: returned in the completion; that of the first segment counts
  * @offset: where in the region, bytes
  * @len: bytes, 0 allowed
  * @region: id of a region of this port
  * @flags: ODG_RQE_*; ODG_RQE_QUIET of the first segment counts
- * @__reserved: 0
+ * @least: with ODG_RQE_STANDING, 1 .. @len: the receive ends when less than this
+ *	remains; else 0
  */
 struct odg_rqe {
 	__aligned_u64 user_data;
@@ -622,7 +627,7 @@ struct odg_rqe {
 	__u32 len;
 	__u32 region;
 	__u32 flags;
-	__u32 __reserved;
+	__u32 least;
 };
 
 /* flags of the mapping */
@@ -653,7 +658,30 @@ struct odg_rqe {
  * Receives of a ring and those of ODG_POST share the socket's order: each completes
  * before what was posted later, in either way.  A ring receive needs a free entry
  * in the completion queue only when its datagram comes; without one the datagram
- * waits in the socket's queue.
+ * waits in the socket's queue.  When the socket is closed, receives that find no
+ * free entry end without a completion.
+ *
+ * The queue has one producer: threads that post in it need a lock of their own.
+ * Without it they lose each other's receives, and harm nobody else.
+ *
+ * Standing receives
+ * -----------------
+ * A receive with ODG_RQE_STANDING takes one datagram after the other.  Each begins
+ * at the next multiple of ODG_STANDING_ALIGN bytes from the beginning of the
+ * receive's memory, and has a completion of its own, with ODG_CQE_MORE set and with
+ * user_data plus the place where it begins: a program may pass the address of the
+ * memory.  The receive ends when less than @least bytes remain behind a datagram:
+ * that one's completion has ODG_CQE_MORE clear, the entry is given back, and what
+ * was posted behind it is next.
+ *
+ * A datagram that is longer than what remains is truncated, as always, and ends the
+ * receive; with @least the size of the largest datagram expected there are none.
+ * What ends it without a datagram (-ECANCELED, or -EFAULT and -EINVAL if the
+ * program changed the entry or gave the region back) names the place where the next
+ * one would have begun.  The entry is read anew, and judged, for each datagram.
+ *
+ * The memory behind the last datagram is the kernel's as long as the receive
+ * stands.  Datagrams before that are the program's.
  */
 
 /**
@@ -671,6 +699,8 @@ struct odg_rqe {
  * @bad_cons: out: times an impossible consumer index was seen and ignored
  * @kept_pages: out: pages pinned, and charged once each, for posts to find them
  *	again, those of receives outstanding included as far as they are kept
+ * @bad_entries: out: ring entries that were wrong, and completed with -EFAULT or
+ *	-EINVAL
  */
 struct odg_port_stats {
 	__u32 size;
@@ -684,6 +714,7 @@ struct odg_port_stats {
 	__aligned_u64 aborted;
 	__aligned_u64 bad_cons;
 	__aligned_u64 kept_pages;
+	__aligned_u64 bad_entries;
 };
 
 /**

@@ -7,6 +7,8 @@
  * completion in the port's queue (odgram.h) in the softirq that received the
  * datagram.  The protocol and its barriers are in <linux/odgram.h>.
  *
+ * A standing receive (odg_rq_write_standing) takes many datagrams with one entry.
+ *
  * Threads: a region may be used by all.  The odg_rq_ functions belong to one
  * producer: if several threads post to one socket, they need a lock of their own.
  *
@@ -101,7 +103,33 @@ static inline void odg_rq_write(struct odg_rq *rq, int region, uint64_t offset,
 	rqe->len = len;
 	rqe->region = (uint32_t)region;
 	rqe->flags = flags;
-	rqe->__reserved = 0;
+	rqe->least = 0;
+}
+
+/**
+ * odg_rq_write_standing - WRITE a receive that takes many datagrams; there must be
+ *	room for one entry
+ * @offset, @len: the memory; each datagram begins at the next multiple of
+ *	ODG_STANDING_ALIGN from its beginning
+ * @least: the receive ends when less than this remains, 1 .. @len: the size of the
+ *	largest datagram expected.  What is longer than what remains is truncated.
+ * @user_data: comes back in each completion, plus where in the memory its datagram
+ *	begins; may be the memory's address
+ * @flags: ODG_RQE_QUIET or 0
+ *
+ * All completions but the last have ODG_CQE_MORE set.  The memory behind the last
+ * datagram is the kernel's until the one without it is visible.
+ */
+static inline void odg_rq_write_standing(struct odg_rq *rq, int region,
+					 uint64_t offset, uint32_t len,
+					 uint32_t least, uint64_t user_data,
+					 uint32_t flags)
+{
+	struct odg_rqe *rqe = &rq->__entries[rq->__next & rq->__mask];
+
+	odg_rq_write(rq, region, offset, len, user_data,
+		     flags | ODG_RQE_STANDING);
+	rqe->least = least;
 }
 
 /**

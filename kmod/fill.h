@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a completion says of its datagram.
+ *
+ * Completions of rings are written straight into the queue, which the program has
+ * mapped: each field is written once and none is read back.  What the kernel needs
+ * to know itself stays in struct odg_arrival.
+ */
+#ifndef ODG_FILL_H
+#define ODG_FILL_H
+
+#include <linux/ip.h>
+#include <linux/odgram.h>
+#include <linux/udp.h>
+#include <net/sock.h>
+
+struct odg_binding;
+struct odg_port;
+
+/**
+ * struct odg_arrival - a datagram at its receive
+ * @rx_ns: when it came
+ * @full: bytes of its payload
+ * @len: bytes of these that the receive has room for
+ * @drops: the socket's drops since its previous completion
+ * @flags: ODG_CQE_*
+ */
+struct odg_arrival {
+	u64 rx_ns;
+	u32 full;
+	u32 len;
+	u32 drops;
+	u16 flags;
+};
+
+struct odg_arrival odg_arrival(const struct odg_binding *binding,
+			       const struct sk_buff *skb, int offset, u32 room);
+void odg_fill_v6(struct odg_cqe *cqe, const struct sk_buff *skb);
+
+/* All fields but user_data and seq.  What is constant in @a costs nothing. */
+static __always_inline void odg_fill(struct odg_cqe *cqe, struct odg_arrival a,
+				     struct sk_buff *skb)
+{
+	cqe->rx_ns = a.rx_ns;
+	/* with that flag the field is a cookie of the driver's, not a time */
+	if (likely(!(skb_shinfo(skb)->tx_flags & SKBTX_HW_TSTAMP_NETDEV)))
+		cqe->hw_ns = ktime_to_ns(skb_hwtstamps(skb)->hwtstamp);
+	else
+		cqe->hw_ns = 0;
+	cqe->drops = a.drops;
+	cqe->ifindex = skb->skb_iif;
+	cqe->status = a.full > a.len ? -EMSGSIZE : 0;
+	cqe->flags = a.flags;
+	cqe->len = a.len;
+	cqe->full_len = a.full;
+	cqe->port = udp_hdr(skb)->source;
+	cqe->__reserved = 0;
+	if (a.flags & ODG_CQE_IPV6) {
+		odg_fill_v6(cqe, skb);
+	} else {
+		/* both addresses at once */
+		memcpy(&cqe->v4, &ip_hdr(skb)->addrs, 2 * sizeof(__be32));
+		cqe->v4.__reserved[0] = 0;
+		cqe->v4.__reserved[1] = 0;
+	}
+}
+
+void odg_fill_wide(struct odg_cqe_wide *cqe, const struct sk_buff *skb, bool v6);
+void odg_fill_cqe(struct odg_cqe_wide *cqe, const struct odg_port *port,
+		  struct odg_binding *binding, struct sk_buff *skb, int offset,
+		  u32 room);
+
+#endif /* ODG_FILL_H */
