@@ -68,7 +68,7 @@ static void setup_router(struct errors *e, int family)
 			   "addr add 10.99.0.2/24 dev v1\n"
 			   "addr add fd99::2/64 dev v1 nodad\n"
 			   "route add 10.98.0.0/24 dev v1\n"
-			   "-6 route add fd98::/64 dev v1\n"
+			   "route add fd98::/64 dev v1\n"
 			   "END\n"
 			   "cd /proc/sys/net\n"
 			   "echo 1 >ipv4/ip_forward\n"
@@ -77,7 +77,7 @@ static void setup_router(struct errors *e, int family)
 			   "echo 0 >ipv6/icmp/ratelimit\n");
 	shell("ip -batch - <<'END'\n"
 	      "route add default via 10.99.0.2\n"
-	      "-6 route add default via fd99::2\n"
+	      "route add ::/0 via fd99::2\n"
 	      "END");
 	port_open(&e->p, 16, ODG_CQ_WIDE);
 }
