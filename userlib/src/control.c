@@ -85,12 +85,23 @@ static void put_int(struct writer *w, int level, int type, int value)
 	put(w, level, type, &value, sizeof(value));
 }
 
+/* v4_of - the destination, if the datagram came by IPv4, to whatever socket; or NULL */
+static const uint8_t *v4_of(const struct odg_cqe_wide *wide)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (!(wide->cqe.flags & ODG_CQE_IPV6))
+		return wide->local;
+	return memcmp(wide->local, mapped, sizeof(mapped)) ? NULL :
+							     wide->local + 12;
+}
+
 static void put_v4(struct writer *w, unsigned int wanted,
 		   const struct odg_cqe_wide *wide)
 {
 	IN_PKTINFO info = { .ipi_ifindex = wide->cqe.ifindex };
 
-	memcpy(&info.ipi_addr, wide->local, sizeof(info.ipi_addr));
+	memcpy(&info.ipi_addr, v4_of(wide), sizeof(info.ipi_addr));
 	if (wanted & ODGW_TELL_PKTINFO)
 		put(w, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
 	if (wanted & ODGW_TELL_TTL)
@@ -122,10 +133,10 @@ bool odgw_control_write(unsigned int wanted, const struct odg_cqe_wide *wide,
 		.fits = true,
 	};
 
-	if (wide->cqe.flags & ODG_CQE_IPV6)
-		put_v6(&w, wanted, wide);
-	else
+	if (v4_of(wide))
 		put_v4(&w, wanted, wide);
+	else
+		put_v6(&w, wanted, wide);
 	if (wanted & ODGW_TELL_TIME) {
 		uint64_t ns = wide->cqe.hw_ns ? wide->cqe.hw_ns : wide->cqe.rx_ns;
 
@@ -141,9 +152,9 @@ DWORD odgw_control_flags(const struct odg_cqe_wide *wide)
 
 	if (!(wide->cqe.flags & ODG_CQE_ADDR) || wide->cqe.flags & ODG_CQE_ICMP)
 		return 0;
-	if (wide->cqe.flags & ODG_CQE_IPV6)
+	if (!v4_of(wide))
 		return wide->local[0] == 0xff ? MSG_MCAST : 0;
-	memcpy(&v4, wide->local, sizeof(v4));
+	memcpy(&v4, v4_of(wide), sizeof(v4));
 	if (v4 == INADDR_BROADCAST)
 		return MSG_BCAST;
 	return IN_MULTICAST(ntohl(v4)) ? MSG_MCAST : 0;
