@@ -26,11 +26,11 @@ static void received_after_binding(void)
 	EQ(op->got_bytes, 4);
 }
 
-static void fresh_r(DWORD flags)
+static void fresh_r(void)
 {
 	pair();
 	closesocket(R);
-	R = udp(WSA_FLAG_OVERLAPPED | flags);
+	R = udp(WSA_FLAG_OVERLAPPED);
 }
 
 TEST(a38_bound_by_wsasendto)
@@ -39,7 +39,7 @@ TEST(a38_bound_by_wsasendto)
 	WSABUF b = { 1, x };
 	DWORD n;
 
-	fresh_r(0);
+	fresh_r();
 	EQ(WSASendTo(R, &b, 1, &n, 0, (struct sockaddr *)&SA, sizeof(SA), NULL, NULL), 0);
 	EQ(n, 1);
 	received_after_binding();
@@ -52,27 +52,12 @@ TEST(a38_bound_by_wsasendto_overlapped)
 	struct op *op = op_ev(1);
 	DWORD n;
 
-	fresh_r(0);
+	fresh_r();
 	if (WSASendTo(R, &b, 1, &n, 0, (struct sockaddr *)&SA, sizeof(SA), &op->ov, NULL))
 		EQ(WSAGetLastError(), WSA_IO_PENDING);
 	EQ(done(op), 0);
 	EQ(op->got_bytes, 1);
 	received_after_binding();
-}
-
-TEST(a39_bound_by_joining)
-{
-	struct op *op = op_ev(10);
-	struct sockaddr_in group;
-
-	fresh_r(WSA_FLAG_MULTIPOINT_C_LEAF | WSA_FLAG_MULTIPOINT_D_LEAF);
-	memset(&group, 0, sizeof(group));
-	group.sin_family = AF_INET;
-	group.sin_addr.s_addr = htonl(0xefff0102);
-	group.sin_port = htons(27016);
-	CHECK(WSAJoinLeaf(R, (struct sockaddr *)&group, sizeof(group), NULL, NULL,
-			  NULL, NULL, JL_BOTH) == R);
-	EQ(post(op), WSA_IO_PENDING);
 }
 
 static int recv_plain(struct op *op, bool overlapped)
