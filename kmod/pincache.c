@@ -287,9 +287,10 @@ static void odg_pincache_open(struct odg_pincache *cache)
 	if (!cache->slots)
 		goto out;
 	cache->notifier.ops = &odg_notifier_ops;
+	if (mmu_notifier_register(&cache->notifier, mm))
+		goto out;
 	/* pairs with the acquire in odg_pincache_serves_us() */
-	if (!mmu_notifier_register(&cache->notifier, mm))
-		smp_store_release(&cache->mm, mm);
+	smp_store_release(&cache->mm, mm);
 out:
 	mutex_unlock(&cache->mutex);
 }
