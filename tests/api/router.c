@@ -62,6 +62,12 @@ static void want_error(struct errors *e, const struct op *op, int status,
 static void setup_router(struct errors *e, int family)
 {
 	memset(e, 0, sizeof(*e));
+	/*
+	 * The stack limits "no route" by itself, with tokens that an error of
+	 * another kind takes away.  It does so for all namespaces, and only the
+	 * first one can change it.
+	 */
+	shell("echo 0 >/proc/sys/net/ipv4/route/error_cost");
 	own_namespace();
 	far_create(&e->far, family);
 	far_shell(&e->far, "ip -batch - <<'END'\n"
