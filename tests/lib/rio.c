@@ -198,7 +198,7 @@ static void a_receive_is_an_entry(void **state)
 	assert_int_equal(f->rqes[0].len, 200);
 	assert_int_equal(f->rqes[0].region, 3);
 	assert_int_equal(f->rqes[0].flags, 0);
-	assert_int_equal(f->rqes[0].__reserved, 0);
+	assert_int_equal(f->rqes[0].least, 0);
 	unmake(f);
 }
 
