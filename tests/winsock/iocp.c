@@ -265,6 +265,21 @@ TEST(bcp9_first_in_first_out)
 		EQ(take(0).bytes, i);
 }
 
+TEST(bcp9_done_at_once_is_behind_what_came_before)
+{
+	struct op *first = op_new(10), *second = op_new(10);
+	int rc;
+
+	pair_with_port();
+	EQ(post(first), WSA_IO_PENDING);
+	snd(3);
+	snd(4);
+	rc = post(second);
+	CHECK(!rc || rc == WSA_IO_PENDING);
+	expect_packet(first, 3);
+	expect_packet(second, 4);
+}
+
 static DWORD order[2];
 
 static void take_one(void *n)

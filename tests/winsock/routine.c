@@ -33,6 +33,14 @@ static void CALLBACK routine(DWORD error, DWORD n, LPWSAOVERLAPPED ov, DWORD fla
 	note(error, n, ov, flags);
 }
 
+static struct op *earlier;
+
+static void CALLBACK after_earlier(DWORD error, DWORD n, LPWSAOVERLAPPED ov, DWORD flags)
+{
+	EQ(earlier->calls, 1);
+	note(error, n, ov, flags);
+}
+
 static struct op *posted(ULONG size)
 {
 	struct op *op = op_new(size);
@@ -295,6 +303,23 @@ TEST(a87_a88_a89_bp3_all_queued_ones_run_in_one_wait)
 		CHECK(filled(op[i]->data, '0' + i, i + 1));
 	}
 	EQ(alert(0), WSA_WAIT_TIMEOUT);
+}
+
+TEST(bp3_done_at_once_runs_behind_what_came_before)
+{
+	struct op *op = op_new(10);
+	int rc;
+
+	pair();
+	earlier = posted(10);
+	snd(3);
+	snd(4);
+	rc = post_cr(op, after_earlier);
+	CHECK(!rc || rc == WSA_IO_PENDING);
+	while (!op->calls)
+		EQ(alert(LIMIT), WSA_WAIT_IO_COMPLETION);
+	EQ(earlier->transferred, 3);
+	EQ(op->transferred, 4);
 }
 
 TEST(bp2_sleep_ex)

@@ -269,6 +269,8 @@ int odgw_queue_start(struct odgw_queue *q, const struct odgw_op *op,
 		free_record(chan, rec);
 		ret = odgw_wsa_from_errno(ret);
 	} else if (ret) {
+		/* what came before is told before */
+		odgw_queue_reap_locked(q);
 		*end = complete(q, rec, &ticket.done, true);
 		ret = 0;
 	} else {
