@@ -5,6 +5,7 @@
  *
  * The wait is alertable.  A routine or APC that runs in it may block in turn.
  */
+#include <errno.h>
 #include <sys/time.h>
 
 #include "receive.h"
@@ -107,8 +108,10 @@ int odgw_call(int fd, int option, odgw_start start, void *arg,
 
 	if (!self)
 		return WSAENOBUFS;
+	/* Shut down while it blocks: then it is not told how it ended. */
+	cqe->cqe.status = -ECANCELED;
 	p.queue = &self->calls;
-	err = odgw_queue_start(p.queue, &op, -1, start, arg, &end);
+	err = odgw_queue_start(p.queue, &op, start, arg, &end);
 	if (err != WSA_IO_PENDING)
 		return err;
 	p.fd = odgw_queue_watch(p.queue, false, &p.chan);

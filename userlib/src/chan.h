@@ -8,7 +8,7 @@
 struct odgw_record {
 	struct odgw_note note;		/* first: a note is found to be of a record */
 	struct odgw_op op;
-	uint64_t id;			/* for cancelling; 0 while it starts */
+	_Atomic uint64_t id;	/* for cancelling; ODGW_STARTING while it starts */
 	pid_t tid;
 	uint32_t serial;
 	enum { ODGW_FREE, ODGW_IN_FLIGHT, ODGW_NOTED } state;
@@ -17,6 +17,9 @@ struct odgw_record {
 	struct odgw_iocp *to;
 	struct odgw_note *spare;
 };
+
+/* No op's id has that slot; the serial, so that nobody takes it for another op's. */
+#define ODGW_STARTING(serial)	((uint64_t)(serial) << 32 | UINT32_MAX)
 
 struct odgw_chan {
 	struct odg_port *port;
@@ -30,6 +33,7 @@ struct odgw_chan {
 struct odgw_chan *odgw_chan_get(struct odgw_chan *chan);
 void odgw_chan_put(struct odgw_chan *chan);
 void odgw_chan_destroy(struct odgw_chan *chan);	/* whoever refers to it */
+void odgw_chan_forget(struct odgw_chan *chan);	/* in the child: so are its ops */
 
 /* queue.c; lock held */
 void odgw_queue_shut_down(struct odgw_queue *q);

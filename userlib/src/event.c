@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * Event objects: an eventfd each, signaled while its count is above zero.
+ * Event objects: a word that says whether one is signaled, and an eventfd, its
+ * bell, for those who sleep until it is.
  *
- * The kernel signals the eventfd itself when an op completes, so a waiter wakes
- * without anybody in between.  Reading takes the whole count, which makes an
- * auto-reset event of it however often it was set.
+ * Whoever takes a completion sets the event of its op (queue.c), and rings only if
+ * somebody sleeps: who does not costs no system call.  The kernel rings when it
+ * completes an op, so that a sleeper comes to take the completion.  So a bell that
+ * rang says no more than "look": who slept silences it, takes completions, and
+ * looks again.
  *
- * take_lock is held over every taking and resetting of an auto-reset event;
- * nothing else lowers a count behind a "wait for all" that looks at several.
- * odgw_event.posting is explained in internal.h.
+ * An event that RIONotify() uses is different: its bell is the message.  It is
+ * "fed", and what the bell says moves into the word when somebody looks.
+ *
+ * take_lock is held over every taking and resetting, so that nothing is lowered
+ * behind a "wait for all" that looks at several.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,7 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "queue.h"
 
 static pthread_mutex_t take_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -58,7 +63,6 @@ static void destroy(struct odgw_object *obj)
 	struct odgw_event *ev = (struct odgw_event *)obj;
 
 	odgw_close(ev->fd);
-	pthread_mutex_destroy(&ev->posting);
 	free(ev);
 }
 
@@ -76,7 +80,7 @@ struct odgw_event *odgw_event_new(bool manual, bool signaled, int *err)
 		*err = WSA_NOT_ENOUGH_MEMORY;
 		return NULL;
 	}
-	ev->fd = eventfd(signaled, EFD_CLOEXEC | EFD_NONBLOCK);
+	ev->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (ev->fd < 0) {
 		*err = errno == ENOMEM ? WSA_NOT_ENOUGH_MEMORY :
 					 odgw_wsa_from_errno(errno);
@@ -84,9 +88,11 @@ struct odgw_event *odgw_event_new(bool manual, bool signaled, int *err)
 		return NULL;
 	}
 	odgw_object_init(&ev->obj, &odgw_event_type);
+	atomic_init(&ev->signaled, signaled);
+	atomic_init(&ev->sleepers, 0);
 	atomic_init(&ev->closed, false);
+	atomic_init(&ev->fed, false);
 	ev->manual = manual;
-	pthread_mutex_init(&ev->posting, NULL);
 	return ev;
 }
 
@@ -102,20 +108,76 @@ void odgw_event_put(struct odgw_event *ev)
 
 void odgw_event_set(struct odgw_event *ev)
 {
-	odgw_eventfd_set(ev->fd);
+	atomic_store(&ev->signaled, true);
+	/* Sequentially consistent, as is odgw_event_watch(): they look afterwards. */
+	if (atomic_load(&ev->sleepers))
+		odgw_eventfd_set(ev->fd);
 }
 
-/* drain - whether it was signaled; it is not any more */
-static bool drain(struct odgw_event *ev)
+void odgw_event_completed(struct odgw_event *ev)
 {
-	return odgw_eventfd_drain(ev->fd);
+	if (!atomic_load(&ev->fed))
+		odgw_event_set(ev);
+}
+
+void odgw_event_feed(struct odgw_event *ev)
+{
+	/* What rang for ops until now is no message. */
+	odgw_queues_reap();
+	odgw_eventfd_drain(ev->fd);
+	atomic_store(&ev->fed, true);
+}
+
+/* is_set - take_lock held if it is fed */
+static bool is_set(struct odgw_event *ev)
+{
+	if (!atomic_load(&ev->signaled) && atomic_load(&ev->fed) &&
+	    odgw_eventfd_drain(ev->fd))
+		atomic_store(&ev->signaled, true);
+	return atomic_load(&ev->signaled);
+}
+
+bool odgw_event_is_set(struct odgw_event *ev)
+{
+	bool set;
+
+	if (!atomic_load(&ev->fed))
+		return is_set(ev);
+	pthread_mutex_lock(&take_lock);
+	set = is_set(ev);
+	pthread_mutex_unlock(&take_lock);
+	return set;
+}
+
+/* lower - whether it was signaled; it is not any more; lock held */
+static bool lower(struct odgw_event *ev)
+{
+	bool was = atomic_exchange(&ev->signaled, false);
+
+	return (atomic_load(&ev->fed) && odgw_eventfd_drain(ev->fd)) || was;
 }
 
 void odgw_event_reset(struct odgw_event *ev)
 {
+	if (!atomic_load(&ev->signaled) && !atomic_load(&ev->fed))
+		return;
 	pthread_mutex_lock(&take_lock);
-	drain(ev);
+	lower(ev);
 	pthread_mutex_unlock(&take_lock);
+}
+
+void odgw_event_watch(struct odgw_event *ev)
+{
+	atomic_fetch_add(&ev->sleepers, 1);
+}
+
+/* Others who sleep may not have heard the bell that is silenced here. */
+void odgw_event_unwatch(struct odgw_event *ev, bool rang)
+{
+	if (rang && !atomic_load(&ev->fed))
+		odgw_eventfd_drain(ev->fd);
+	if (atomic_fetch_sub(&ev->sleepers, 1) > 1 && odgw_event_is_set(ev))
+		odgw_eventfd_set(ev->fd);
 }
 
 /* Its waiters see that it is closed. */
@@ -127,38 +189,29 @@ void odgw_event_close(struct odgw_event *ev)
 
 bool odgw_event_take(struct odgw_event *ev)
 {
-	bool taken;
+	bool taken = odgw_event_is_set(ev);
 
-	if (ev->manual)
-		return true;
+	if (!taken || ev->manual)
+		return taken;
 	pthread_mutex_lock(&take_lock);
-	taken = drain(ev);
+	taken = lower(ev);
 	pthread_mutex_unlock(&take_lock);
 	return taken;
 }
 
 bool odgw_event_take_all(struct odgw_event **ev, unsigned int n)
 {
-	struct pollfd fds[MAXIMUM_WAIT_OBJECTS];
+	bool all = true;
 	unsigned int i;
-	bool all;
-
-	for (i = 0; i < n; i++)
-		fds[i] = (struct pollfd){ .fd = ev[i]->fd, .events = POLLIN };
 
 	pthread_mutex_lock(&take_lock);
-	all = syscall(SYS_poll, fds, n, 0) == (long)n;
+	for (i = 0; all && i < n; i++)
+		all = is_set(ev[i]);
 	for (i = 0; all && i < n; i++)
 		if (!ev[i]->manual)
-			drain(ev[i]);
+			lower(ev[i]);
 	pthread_mutex_unlock(&take_lock);
 	return all;
-}
-
-void odgw_event_settle(struct odgw_event *ev)
-{
-	pthread_mutex_lock(&ev->posting);
-	pthread_mutex_unlock(&ev->posting);
 }
 
 void odgw_event_lock(void)

@@ -175,7 +175,7 @@ void odgw_handle_unlock(void)
 	pthread_mutex_unlock(&lock);
 }
 
-/* In the child: another thread of the parent may have been within a post. */
+/* In the child: who sleeps does so in the parent. */
 void odgw_handle_forked(void)
 {
 	struct odgw_object *obj;
@@ -184,7 +184,6 @@ void odgw_handle_forked(void)
 	for (i = 0; i < nr_slots; i++) {
 		obj = slots[i].obj;
 		if (obj && obj->type == &odgw_event_type)
-			pthread_mutex_init(&((struct odgw_event *)obj)->posting,
-					   NULL);
+			atomic_store(&((struct odgw_event *)obj)->sleepers, 0);
 	}
 }

@@ -9,8 +9,6 @@
  *
  *   startup.c  the count of WSAStartup()
  *   rio.c      the objects of registered I/O
- *   event      struct odgw_event.posting, one per event: held over a post, so
- *              that nobody returns from a wait before the post has settled
  *   thread.c   the list of threads
  *   queues.c   the list of queues
  *   queue      struct odgw_queue.lock: the process's before those of ports
@@ -23,7 +21,7 @@
  *   handle.c   the table of handles
  *   event.c    taking auto-reset events, so that "wait for all" is atomic
  *
- * fork.c takes them all except "event", which the child makes anew.
+ * fork.c takes them all.
  *
  * A thread may be cancelled (pthread_cancel) in odgw_sleep() and nowhere else:
  * who calls that has pushed a clean-up handler, and system calls that are
@@ -113,10 +111,12 @@ void odgw_handle_forked(void);
 
 struct odgw_event {
 	struct odgw_object obj;
+	atomic_bool signaled;
+	atomic_uint sleepers;		/* who has to hear the bell */
 	atomic_bool closed;
+	atomic_bool fed;		/* the bell is the message: RIONotify() */
 	bool manual;
-	int fd;				/* eventfd: signaled while its count > 0 */
-	pthread_mutex_t posting;
+	int fd;				/* its bell: eventfd, rings while its count > 0 */
 };
 
 extern const struct odgw_type odgw_event_type;
@@ -126,12 +126,20 @@ struct odgw_event *odgw_event_get(HANDLE h);	/* with a reference, or NULL */
 void odgw_event_put(struct odgw_event *ev);
 void odgw_event_set(struct odgw_event *ev);
 void odgw_event_reset(struct odgw_event *ev);
+void odgw_event_completed(struct odgw_event *ev); /* set it for an op that rang */
+void odgw_event_feed(struct odgw_event *ev);	/* its bell is the message from now on */
 void odgw_event_close(struct odgw_event *ev);	/* wake those who wait for it */
+bool odgw_event_is_set(struct odgw_event *ev);
 /* Take a signaled event; false if an auto-reset one is gone. */
 bool odgw_event_take(struct odgw_event *ev);
 /* Take all of them or none. */
 bool odgw_event_take_all(struct odgw_event **ev, unsigned int n);
-void odgw_event_settle(struct odgw_event *ev);	/* wait out a post in flight */
+/*
+ * Who watches is woken by the bell, whoever sets it: look once more, sleep on ev->fd,
+ * end with unwatch, take completions, and look again.  @rang: ev->fd was readable.
+ */
+void odgw_event_watch(struct odgw_event *ev);
+void odgw_event_unwatch(struct odgw_event *ev, bool rang);
 void odgw_event_lock(void);
 void odgw_event_unlock(void);
 

@@ -3,7 +3,7 @@
  * What overlapped calls have in common: where an op completes, its event, and what
  * OVERLAPPED shows meanwhile.
  *
- * No locks but the event's "posting" (internal.h).
+ * No locks.
  */
 #include "iocp.h"
 #include "thread.h"
@@ -20,7 +20,6 @@ int odgw_overlapped_event(LPWSAOVERLAPPED ov, struct odgw_event **ev)
 /* What an op needs until it has started. */
 struct begun {
 	struct odgw_queue *queue;
-	struct odgw_event *ev;
 	struct odgw_assoc assoc;
 	ULONG_PTR before;		/* Internal */
 };
@@ -57,7 +56,7 @@ static int choose(struct begun *b, struct odgw_op *op,
 		b->queue = &odgw_process_queue;
 		op->notify = ODGW_NOTIFY_NONE;
 	}
-	return odgw_overlapped_event(op->overlapped, &b->ev);
+	return odgw_overlapped_event(op->overlapped, &op->ev);
 }
 
 static int begin(struct begun *b, const struct odgw_socket *sock,
@@ -78,11 +77,8 @@ static int begin(struct begun *b, const struct odgw_socket *sock,
 			odgw_object_put(&b->assoc.port->obj);
 		return err;
 	}
-	op->has_event = b->ev;
-	if (b->ev) {
-		pthread_mutex_lock(&b->ev->posting);
-		odgw_event_reset(b->ev);
-	}
+	if (op->ev)
+		odgw_event_reset(op->ev);
 	odgw_assoc_signal(sock->fd, false);
 	__atomic_store_n(&op->overlapped->Internal, STATUS_PENDING,
 			 __ATOMIC_RELAXED);
@@ -90,16 +86,14 @@ static int begin(struct begun *b, const struct odgw_socket *sock,
 }
 
 /* begun - @err: there is no op, it is all as it was */
-static int begun(struct begun *b, struct odgw_op *op, int err)
+static int begun(struct begun *b, const struct odgw_op *op, int err)
 {
 	if (err && err != WSA_IO_PENDING) {
 		op->overlapped->Internal = b->before;
-		if (!b->ev)
+		if (op->ev)
+			odgw_event_put(op->ev);
+		else
 			odgw_assoc_signal(op->fd, true);
-	}
-	if (b->ev) {
-		pthread_mutex_unlock(&b->ev->posting);
-		odgw_event_put(b->ev);
 	}
 	if (b->assoc.port)
 		odgw_object_put(&b->assoc.port->obj);
@@ -116,8 +110,7 @@ int odgw_overlapped_start(const struct odgw_socket *sock, struct odgw_op *op,
 	err = begin(&b, sock, op, routine);
 	if (err)
 		return err;
-	err = odgw_queue_start(b.queue, op, b.ev ? b.ev->fd : -1, start, arg,
-			       end);
+	err = odgw_queue_start(b.queue, op, start, arg, end);
 	begun(&b, op, err);
 	return !err && odgw_status_is_error(end->status) ? WSA_IO_PENDING : err;
 }
@@ -133,7 +126,5 @@ int odgw_overlapped_end(const struct odgw_socket *sock, struct odgw_op *op,
 	if (err)
 		return err;
 	err = odgw_queue_tell(b.queue, op, end);
-	if (!err && b.ev)
-		odgw_event_set(b.ev);
 	return begun(&b, op, err);
 }

@@ -14,8 +14,7 @@
  * The queue's lock protects all of this.  A call that works on the port without
  * it holds a reference to the channel, and so does each note; the port is closed
  * with the last of them.  Completions are written to the program's memory under
- * the lock, so who has held it after an event was set sees all that the event
- * stands for.
+ * the lock, and an event is set after them: who finds it set sees all it stands for.
  */
 #include <stdlib.h>
 
@@ -82,6 +81,17 @@ void odgw_chan_destroy(struct odgw_chan *chan)
 	free(chan);
 }
 
+void odgw_chan_forget(struct odgw_chan *chan)
+{
+	uint32_t i;
+
+	for (i = 0; i < chan->entries; i++)
+		if (chan->records[i].state == ODGW_IN_FLIGHT &&
+		    chan->records[i].op.ev)
+			odgw_event_put(chan->records[i].op.ev);
+	odgw_chan_destroy(chan);
+}
+
 void odgw_chan_put(struct odgw_chan *chan)
 {
 	if (atomic_fetch_sub(&chan->refs, 1) == 1)
@@ -106,14 +116,16 @@ static int take_record(struct odgw_queue *q, const struct odgw_op *op,
 	q->chan->first_free = rec->next_free;
 	q->chan->in_flight++;
 	rec->op = *op;
-	rec->id = 0;
 	rec->tid = odgw_thread_id();
 	rec->serial++;
+	atomic_store_explicit(&rec->id, ODGW_STARTING(rec->serial),
+			      memory_order_relaxed);
 	rec->state = ODGW_IN_FLIGHT;
 	*out = rec;
 	return 0;
 }
 
+/* free_record - its op is told, or never was one; lock held */
 static void free_record(struct odgw_chan *chan, struct odgw_record *rec)
 {
 	rec->state = ODGW_FREE;
@@ -121,12 +133,20 @@ static void free_record(struct odgw_chan *chan, struct odgw_record *rec)
 	chan->first_free = rec - chan->records + 1;
 }
 
-/* publish - the op is complete: say so, and wake who waits for it; lock held */
-static void publish(const struct odgw_op *op, const struct odgw_end *end)
+/*
+ * publish - the op is complete: say so, and wake who waits for it; lock held
+ * @signal: its event, too
+ */
+static void publish(const struct odgw_op *op, const struct odgw_end *end,
+		    bool signal)
 {
 	odgw_overlapped_finish(op->overlapped, end->bytes, end->status);
-	if (!op->has_event)
+	if (!op->ev)
 		odgw_assoc_signal(op->fd, true);
+	else if (signal)
+		odgw_event_completed(op->ev);
+	if (op->ev)
+		odgw_event_put(op->ev);
 	odgw_waiters_wake(op->overlapped);
 }
 
@@ -182,7 +202,7 @@ static struct odgw_end complete(struct odgw_queue *q, struct odgw_record *rec,
 	q->chan->in_flight--;
 	if (op->store)
 		op->store(op, cqe, &end);
-	publish(op, &end);
+	publish(op, &end, true);
 	if (rec->to)
 		move(rec, &end);
 	if (wants_note(op, &end, at_once)) {
@@ -237,13 +257,37 @@ void odgw_queue_reap(struct odgw_queue *q)
 	pthread_mutex_unlock(&q->lock);
 }
 
-int odgw_queue_start(struct odgw_queue *q, const struct odgw_op *op,
-		     int eventfd, odgw_start start, void *arg,
-		     struct odgw_end *end)
+/* settle - an op that did not pend */
+static int settle(struct odgw_queue *q, struct odgw_chan *chan,
+		  struct odgw_record *rec, const struct odgw_ticket *ticket,
+		  int ret, struct odgw_end *end)
 {
-	struct odgw_ticket ticket = { .eventfd = eventfd };
+	pthread_mutex_lock(&q->lock);
+	if (q->chan != chan || record_of(chan, ticket->user_data) != rec) {
+		/* Shut down meanwhile: then it is cancelled. */
+		ret = WSA_IO_PENDING;
+	} else if (ret < 0) {
+		chan->in_flight--;
+		stay(rec);
+		free_record(chan, rec);
+		ret = odgw_wsa_from_errno(ret);
+	} else {
+		/* what came before is told before */
+		odgw_queue_reap_locked(q);
+		*end = complete(q, rec, &ticket->done, true);
+		ret = 0;
+	}
+	pthread_mutex_unlock(&q->lock);
+	return ret;
+}
+
+int odgw_queue_start(struct odgw_queue *q, const struct odgw_op *op,
+		     odgw_start start, void *arg, struct odgw_end *end)
+{
+	struct odgw_ticket ticket;
 	struct odgw_chan *chan;
 	struct odgw_record *rec;
+	uint64_t starting;
 	int ret;
 
 	pthread_mutex_lock(&q->lock);
@@ -253,31 +297,20 @@ int odgw_queue_start(struct odgw_queue *q, const struct odgw_op *op,
 		return ret;
 	}
 	chan = odgw_chan_get(q->chan);
+	starting = ODGW_STARTING(rec->serial);
 	ticket.user_data = (uint64_t)rec->serial << 32 |
 			   (uint32_t)(rec - chan->records);
+	ticket.eventfd = op->ev ? op->ev->fd : -1;
 	pthread_mutex_unlock(&q->lock);
 
 	ret = start(chan->port, &ticket, arg);
-
-	pthread_mutex_lock(&q->lock);
-	if (q->chan != chan || record_of(chan, ticket.user_data) != rec) {
-		/* Completed meanwhile, or shut down: then it is cancelled. */
-		ret = ret < 0 ? odgw_wsa_from_errno(ret) : WSA_IO_PENDING;
-	} else if (ret < 0) {
-		chan->in_flight--;
-		stay(rec);
-		free_record(chan, rec);
-		ret = odgw_wsa_from_errno(ret);
-	} else if (ret) {
-		/* what came before is told before */
-		odgw_queue_reap_locked(q);
-		*end = complete(q, rec, &ticket.done, true);
-		ret = 0;
-	} else {
-		rec->id = ticket.id;
+	if (!ret) {
+		/* Unless it has completed meanwhile: it may be another op's now. */
+		atomic_compare_exchange_strong(&rec->id, &starting, ticket.id);
 		ret = WSA_IO_PENDING;
+	} else {
+		ret = settle(q, chan, rec, &ticket, ret, end);
 	}
-	pthread_mutex_unlock(&q->lock);
 	odgw_chan_put(chan);
 	return ret;
 }
@@ -352,7 +385,7 @@ int odgw_queue_tell(struct odgw_queue *q, const struct odgw_op *op,
 		*note = note_of(op, end);
 	}
 	pthread_mutex_lock(&q->lock);
-	publish(op, end);
+	publish(op, end, true);
 	if (note)
 		odgw_queue_add_note(q, note);
 	pthread_mutex_unlock(&q->lock);
@@ -421,8 +454,8 @@ void odgw_queue_drop_notes(struct odgw_queue *q)
 }
 
 /*
- * odgw_queue_shut_down - end what is in flight as cancelled, without notes; lock
- * held.  The port is closed before that shows, so the kernel does not touch the
+ * odgw_queue_shut_down - end what is in flight as cancelled, without notes, and
+ * without setting events; lock held.  The port is closed before that shows, so the kernel does not touch the
  * buffers any more; but for an op that another thread is starting in this moment.
  */
 void odgw_queue_shut_down(struct odgw_queue *q)
@@ -442,7 +475,7 @@ void odgw_queue_shut_down(struct odgw_queue *q)
 	for (i = 0; i < chan->entries; i++)
 		if (chan->records[i].state == ODGW_IN_FLIGHT) {
 			chan->records[i].state = ODGW_FREE;
-			publish(&chan->records[i].op, &cancelled);
+			publish(&chan->records[i].op, &cancelled, false);
 			stay(&chan->records[i]);
 		}
 	if (last)

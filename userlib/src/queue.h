@@ -59,7 +59,7 @@ struct odgw_op {
 
 	/* The rest is filled in by overlapped.c. */
 	int fd;
-	bool has_event;
+	struct odgw_event *ev;		/* with a reference, of the op while it is one */
 	bool quiet;			/* no note for a success at once */
 	bool no_packet;			/* nor when its socket is bound to a port */
 	LPWSAOVERLAPPED_COMPLETION_ROUTINE routine;
@@ -70,7 +70,7 @@ struct odgw_op {
 /* Between a queue and the system call that starts an op. */
 struct odgw_ticket {
 	uint64_t user_data;		/* in: for the completion */
-	int eventfd;			/* in: to be signalled, or -1 */
+	int eventfd;			/* in: the bell to ring, or -1 */
 	uint64_t id;			/* out: names the op in odg_cancel_id() */
 	struct odg_cqe_wide done;	/* out: the completion, if done at once */
 };
@@ -119,11 +119,10 @@ void odgw_queue_fini(struct odgw_queue *q);
 
 /*
  * Start an op.  0: done at once, @end says how.  WSA_IO_PENDING.  Else an error,
- * and there is no op.
+ * and there is no op: the reference of its event remains the caller's.
  */
 int odgw_queue_start(struct odgw_queue *q, const struct odgw_op *op,
-		     int eventfd, odgw_start start, void *arg,
-		     struct odgw_end *end);
+		     odgw_start start, void *arg, struct odgw_end *end);
 /* Tell of an op that was none of the kernel's; 0 or an error. */
 int odgw_queue_tell(struct odgw_queue *q, const struct odgw_op *op,
 		    const struct odgw_end *end);

@@ -97,7 +97,7 @@ void odgw_queues_forked(void)
 	for (q = queues; q; q = q->next) {
 		odgw_queue_drop_notes(q);
 		if (q->chan)
-			odgw_chan_destroy(q->chan);
+			odgw_chan_forget(q->chan);
 		q->chan = NULL;
 	}
 }
@@ -111,11 +111,12 @@ struct cancel {
 
 static bool matches(const struct odgw_record *rec, const struct odgw_match *match)
 {
-	return rec->state == ODGW_IN_FLIGHT && rec->id &&
+	return rec->state == ODGW_IN_FLIGHT &&
+	       rec->id != ODGW_STARTING(rec->serial) &&
 	       (match->fd < 0 || rec->op.fd == match->fd) &&
 	       (!match->tid || rec->tid == match->tid) &&
 	       (!match->overlapped || rec->op.overlapped == match->overlapped) &&
-	       (!match->spares_port || rec->op.has_event ||
+	       (!match->spares_port || rec->op.ev ||
 		rec->op.notify != ODGW_NOTIFY_PACKET);
 }
 

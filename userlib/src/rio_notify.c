@@ -22,6 +22,7 @@ static int open_event(struct odgw_rio_cq *cq,
 	if (!cq->event)
 		return WSAEINVAL;
 	cq->reset = how->Event.NotifyReset;
+	odgw_event_feed(cq->event);
 	return odg_port_notify(cq->port, cq->event->fd) ? WSAENOBUFS : 0;
 }
 

@@ -2,12 +2,10 @@
 /*
  * Waiting for events, and for what else has a handle.
  *
- * A socket or a completion port has an event that the library sets when it takes
- * completions; so who waits for one polls the ports where these come, too.
- *
- * Whoever comes back from a wait finds everything an event stands for written:
- * it waits out a post still settling on that event, then takes completions out
- * of the queue, or waits for the thread that does (the queue's lock).
+ * Events are set by whoever takes completions, after these are written: so a wait
+ * looks, takes completions, looks again, and only then sleeps on the bells
+ * (event.c).  A socket or a completion port has an event, too; its ops may have no
+ * bell, so who waits for one polls the ports where their completions come.
  *
  * No locks of its own.
  */
@@ -70,8 +68,12 @@ struct wait {
 	struct pollfd fds[MAXIMUM_WAIT_OBJECTS + MAX_WATCHED + ODGW_SLEEP_SPARE];
 	unsigned int n;			/* objects */
 	unsigned int nr_watched;
+	bool fed;			/* one may be set before its completion is taken */
+	bool asleep;			/* the events are watched */
+	bool expired;
 	uint64_t deadline;
 	bool alertable;
+	bool all;			/* and not any */
 	int err;
 };
 
@@ -92,77 +94,97 @@ static bool any_closed(const struct wait *w)
 	return false;
 }
 
-/*
- * sleep_on - until one of w->fds is ready: 0.  Else what the wait returns.  What
- * the thread has to run comes first.
- */
-static DWORD sleep_on(struct wait *w)
+/* take - WAIT_OBJECT_0 + the lowest index signaled, or WAIT_TIMEOUT */
+static DWORD take(struct wait *w)
 {
 	unsigned int i;
-	int slept;
 
+	if (w->all)
+		return odgw_event_take_all(w->ev, w->n) ? WAIT_OBJECT_0 :
+							  WAIT_TIMEOUT;
+	for (i = 0; i < w->n; i++)
+		if (odgw_event_take(w->ev[i]))
+			return WAIT_OBJECT_0 + i;
+	return WAIT_TIMEOUT;
+}
+
+/* look - the same, with what the completions that are there have signaled */
+static DWORD look(struct wait *w)
+{
+	DWORD ret = take(w);
+
+	if (ret != WAIT_TIMEOUT && !w->fed)
+		return ret;
+	odgw_queues_reap();
+	return ret != WAIT_TIMEOUT ? ret : take(w);
+}
+
+/* fall_asleep - false: it is worth another look; else who sets an event rings */
+static bool fall_asleep(struct wait *w)
+{
+	unsigned int i, set = 0;
+
+	w->asleep = true;
+	for (i = 0; i < w->n; i++)
+		odgw_event_watch(w->ev[i]);
+	for (i = 0; i < w->n; i++) {
+		bool is_set = odgw_event_is_set(w->ev[i]);
+
+		/* Of all, those that are missing. */
+		w->fds[i] = (struct pollfd){
+			.fd = is_set ? -1 : w->ev[i]->fd,
+			.events = POLLIN,
+		};
+		set += is_set;
+	}
 	for (i = 0; i < w->nr_watched; i++)
 		w->fds[w->n + i] = (struct pollfd){
 			.fd = w->watched_fd[i],
 			.events = POLLIN,
 		};
-	do {
-		if (w->alertable && odgw_apc_run())
-			return WAIT_IO_COMPLETION;
+	return w->all ? set < w->n : !set;
+}
+
+static void wake_up(struct wait *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->n; i++)
+		odgw_event_unwatch(w->ev[i], w->fds[i].revents);
+	w->asleep = false;
+}
+
+/* sleep_on - until it is worth another look: 0; or a negative error */
+static int sleep_on(struct wait *w)
+{
+	int slept = ODGW_READY;
+
+	if (fall_asleep(w))
 		slept = odgw_sleep(w->fds, w->n + w->nr_watched, w->deadline,
 				   w->alertable);
-	} while (slept == ODGW_ALERTED);
-	if (slept < 0)
-		return failed(w, -slept);
-	if (any_closed(w))
-		return failed(w, WSA_INVALID_HANDLE);
-	if (slept == ODGW_TIMED_OUT)
-		return WAIT_TIMEOUT;
-	for (i = 0; i < w->nr_watched; i++)
-		if (w->fds[w->n + i].revents) {
-			odgw_queues_reap();
-			break;
-		}
-	return 0;
+	wake_up(w);
+	w->expired = slept == ODGW_TIMED_OUT;
+	return slept < 0 ? slept : 0;
 }
 
-/* wait_any - WAIT_OBJECT_0 + the lowest index signaled, and take that one */
-static DWORD wait_any(struct wait *w)
+/* wait_on - what the thread has to run comes first */
+static DWORD wait_on(struct wait *w)
 {
-	unsigned int i;
 	DWORD ret;
+	int err;
 
 	for (;;) {
-		ret = sleep_on(w);
-		if (ret)
+		if (w->alertable && odgw_apc_run())
+			return WAIT_IO_COMPLETION;
+		ret = look(w);
+		if (any_closed(w))
+			return failed(w, WSA_INVALID_HANDLE);
+		if (ret != WAIT_TIMEOUT || w->expired)
 			return ret;
-		for (i = 0; i < w->n; i++)
-			if (w->fds[i].revents && odgw_event_take(w->ev[i]))
-				return WAIT_OBJECT_0 + i;
+		err = sleep_on(w);
+		if (err)
+			return failed(w, -err);
 	}
-}
-
-/* wait_all - when all are signaled at one moment, take them all */
-static DWORD wait_all(struct wait *w)
-{
-	unsigned int i;
-	DWORD ret = 0;
-
-	if (w->alertable && odgw_apc_run())
-		return WAIT_IO_COMPLETION;
-	while (!odgw_event_take_all(w->ev, w->n)) {
-		/* Sleep on those that were not signaled at the last look. */
-		if (odgw_poll(w->fds, w->n, 0) == (int)w->n)
-			continue;
-		for (i = 0; i < w->n; i++)
-			w->fds[i].fd = w->fds[i].revents ? -1 : w->ev[i]->fd;
-		ret = sleep_on(w);
-		for (i = 0; i < w->n; i++)
-			w->fds[i].fd = w->ev[i]->fd;
-		if (ret)
-			return ret;
-	}
-	return any_closed(w) ? failed(w, WSA_INVALID_HANDLE) : WAIT_OBJECT_0;
 }
 
 static bool has_duplicates(const HANDLE *handles, DWORD n)
@@ -231,8 +253,7 @@ static bool add(struct wait *w, HANDLE h)
 {
 	if (!add_object(w, h) && !add_socket(w, h))
 		return false;
-	w->fds[w->n].fd = w->ev[w->n]->fd;
-	w->fds[w->n].events = POLLIN;
+	w->fed |= atomic_load(&w->ev[w->n]->fed);
 	w->n++;
 	return true;
 }
@@ -242,37 +263,18 @@ static void end(void *arg)
 {
 	struct wait *w = arg;
 
+	if (w->asleep)
+		wake_up(w);
 	while (w->nr_watched)
 		odgw_queue_unwatch(w->watched[--w->nr_watched]);
 	while (w->n)
 		odgw_object_put(w->obj[--w->n]);
 }
 
-static DWORD run(struct wait *w, bool all)
-{
-	unsigned int i;
-	DWORD ret;
-
-	if (w->nr_watched)
-		odgw_queues_reap();
-	ret = all ? wait_all(w) : wait_any(w);
-	if (ret >= MAXIMUM_WAIT_OBJECTS)
-		return ret;
-	for (i = 0; all && i < w->n; i++)
-		odgw_event_settle(w->ev[i]);
-	if (!all)
-		odgw_event_settle(w->ev[ret - WAIT_OBJECT_0]);
-	odgw_queues_reap();
-	return ret;
-}
-
 static DWORD wait_for(DWORD n, const HANDLE *handles, BOOL all, DWORD ms,
 		      BOOL alertable, int *err)
 {
-	struct wait w = {
-		.deadline = odgw_deadline(ms),
-		.alertable = alertable,
-	};
+	struct wait w;
 	DWORD ret = WAIT_FAILED;
 	bool good = true;
 
@@ -282,10 +284,20 @@ static DWORD wait_for(DWORD n, const HANDLE *handles, BOOL all, DWORD ms,
 	if (all && has_duplicates(handles, n))
 		return WAIT_FAILED;
 
+	/* The arrays are long, and filled as far as they are used. */
+	w.n = 0;
+	w.nr_watched = 0;
+	w.fed = false;
+	w.asleep = false;
+	w.expired = !ms;
+	w.deadline = odgw_deadline(ms);
+	w.alertable = alertable;
+	w.all = all;
+	w.err = 0;
 	pthread_cleanup_push(end, &w);
 	while (good && w.n < n)
 		good = add(&w, handles[w.n]);
-	ret = good ? run(&w, all) : failed(&w, WSA_INVALID_HANDLE);
+	ret = good ? wait_on(&w) : failed(&w, WSA_INVALID_HANDLE);
 	pthread_cleanup_pop(1);
 	*err = w.err;
 	return ret;

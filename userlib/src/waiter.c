@@ -15,6 +15,7 @@ struct waiter {
 	LPWSAOVERLAPPED ov;
 	int fd;				/* eventfd: ov is complete */
 	struct odgw_chan *chan;		/* where it is in flight; may be NULL */
+	struct odgw_event *watched;	/* asleep until it is set, too; or NULL */
 	struct waiter *next;
 };
 
@@ -47,6 +48,20 @@ static void add(struct waiter *w)
 	pthread_mutex_unlock(&lock);
 }
 
+static void watch(struct waiter *w, struct odgw_event *ev)
+{
+	if (ev)
+		odgw_event_watch(ev);
+	w->watched = ev;
+}
+
+static void unwatch(struct waiter *w, bool rang)
+{
+	if (w->watched)
+		odgw_event_unwatch(w->watched, rang);
+	w->watched = NULL;
+}
+
 /* leave - also when the thread is cancelled asleep */
 static void leave(void *arg)
 {
@@ -58,14 +73,15 @@ static void leave(void *arg)
 	*p = w->next;
 	atomic_fetch_sub(&nr_waiters, 1);
 	pthread_mutex_unlock(&lock);
+	unwatch(w, false);
 	odgw_queue_unwatch(w->chan);
 	odgw_close(w->fd);
 }
 
 /*
  * sleep_on - until ov is complete or ev is signaled.  Without an event the port
- * itself is watched: nobody else may come to reap.  With one, whoever takes the
- * event from under us reaps.
+ * itself is watched: nobody else may come to reap.  With one, whoever silences its
+ * bell reaps.
  */
 static int sleep_on(struct waiter *w, struct odgw_event *ev, int port_fd,
 		    uint64_t deadline, bool alertable)
@@ -74,27 +90,30 @@ static int sleep_on(struct waiter *w, struct odgw_event *ev, int port_fd,
 		{ .fd = w->fd, .events = POLLIN },
 		{ .fd = ev ? ev->fd : port_fd, .events = POLLIN },
 	};
-	bool signaled = false;
-	int ret;
+	int ret = ODGW_READY;
 
-	while (odgw_overlapped_status(w->ov) == STATUS_PENDING && !signaled) {
-		if (alertable && odgw_apc_run())
-			return WAIT_IO_COMPLETION;
-		ret = odgw_sleep(fds, 2, deadline, alertable);
-		if (ret < 0)
-			return -ret;
-		if (ev && fds[1].revents) {
-			signaled = odgw_event_take(ev);
-			odgw_event_settle(ev);
-		}
+	for (;;) {
+		odgw_queues_reap();
+		if (odgw_overlapped_status(w->ov) != STATUS_PENDING)
+			return 0;
 		if (ev && atomic_load(&ev->closed))
 			return WSA_INVALID_HANDLE;
-		odgw_queues_reap();
-		if (ret == ODGW_TIMED_OUT &&
-		    odgw_overlapped_status(w->ov) == STATUS_PENDING)
+		if (ev && odgw_event_take(ev))
+			return 0;
+		if (ret == ODGW_TIMED_OUT)
 			return WAIT_TIMEOUT;
+		if (alertable && odgw_apc_run())
+			return WAIT_IO_COMPLETION;
+		fds[1].revents = 0;
+		watch(w, ev);
+		ret = ODGW_READY;
+		if (odgw_overlapped_status(w->ov) == STATUS_PENDING &&
+		    !(ev && odgw_event_is_set(ev)))
+			ret = odgw_sleep(fds, 2, deadline, alertable);
+		unwatch(w, fds[1].revents);
+		if (ret < 0)
+			return -ret;
 	}
-	return 0;
 }
 
 /* prepare - WSA_IO_PENDING: there is something to wait for */
