@@ -296,6 +296,78 @@ static void b_v10_one_of_many_waiters_takes_the_pair(void **state)
 	CloseHandle(pair[1]);
 }
 
+/* Of the threads that sleep on one event, each has to hear of it, or one of them. */
+struct crowd {
+	HANDLE ev;
+	bool manual;
+	unsigned int woken, failed;
+	pthread_barrier_t round;
+};
+
+static void *one_of_a_crowd(void *arg)
+{
+	struct crowd *c = arg;
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		if (wait_any(1, &c->ev, 5000) != WSA_WAIT_EVENT_0)
+			__atomic_add_fetch(&c->failed, 1, __ATOMIC_RELAXED);
+		__atomic_add_fetch(&c->woken, 1, __ATOMIC_ACQ_REL);
+		if (c->manual) {
+			pthread_barrier_wait(&c->round);
+			pthread_barrier_wait(&c->round);
+		}
+	}
+	return NULL;
+}
+
+static void b_v1_set_wakes_all_of_many(void **state)
+{
+	struct crowd c = { .ev = WSACreateEvent(), .manual = true };
+	pthread_t threads[4];
+	unsigned int i;
+
+	(void)state;
+	pthread_barrier_init(&c.round, NULL, ARRAY_SIZE(threads) + 1);
+	for (i = 0; i < ARRAY_SIZE(threads); i++)
+		pthread_create(&threads[i], NULL, one_of_a_crowd, &c);
+	for (i = 0; i < ROUNDS; i++) {
+		/* Now before, now while they sleep. */
+		if (i % 2)
+			usleep(50);
+		WSASetEvent(c.ev);
+		pthread_barrier_wait(&c.round);
+		WSAResetEvent(c.ev);
+		pthread_barrier_wait(&c.round);
+	}
+	for (i = 0; i < ARRAY_SIZE(threads); i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(c.failed, 0);
+	pthread_barrier_destroy(&c.round);
+	WSACloseEvent(c.ev);
+}
+
+static void b_v2_each_set_releases_one_of_many(void **state)
+{
+	struct crowd c = { .ev = CreateEventA(NULL, FALSE, FALSE, NULL) };
+	pthread_t threads[4];
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(threads); i++)
+		pthread_create(&threads[i], NULL, one_of_a_crowd, &c);
+	for (i = 0; i < ROUNDS * ARRAY_SIZE(threads); i++) {
+		SetEvent(c.ev);
+		while (__atomic_load_n(&c.woken, __ATOMIC_ACQUIRE) <= i)
+			sched_yield();
+		assert_int_equal(c.woken, i + 1);
+	}
+	for (i = 0; i < ARRAY_SIZE(threads); i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(c.failed, 0);
+	CloseHandle(c.ev);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +386,8 @@ int main(void)
 		cmocka_unit_test(b_v10_all_wakes_when_the_last_comes),
 		cmocka_unit_test(b_v17_closing_ends_the_wait),
 		cmocka_unit_test(b_v10_one_of_many_waiters_takes_the_pair),
+		cmocka_unit_test(b_v1_set_wakes_all_of_many),
+		cmocka_unit_test(b_v2_each_set_releases_one_of_many),
 	};
 
 	return cmocka_run_group_tests_name("lib event", tests, wsa_setup,
