@@ -75,6 +75,7 @@ static void odg_binding_free_rcu(struct rcu_head *rcu)
 	struct odg_binding *binding = container_of(rcu, struct odg_binding,
 						   rcu);
 
+	consume_skb(binding->rest.skb);
 	kfree(binding->hist);
 	kfree(binding);
 	/* odg_exit() waits for this callback to return */

@@ -12,13 +12,14 @@
 #include <net/sock.h>
 
 #include "event.h"
+#include "sockq.h"
 
 struct odg_hist;
 struct odg_op;
 struct odg_rq;
 
 #define ODG_BIND_FLAGS	(ODG_BIND_DISCARD | ODG_BIND_NO_UNREACH | \
-			 ODG_BIND_NO_NETRESET)
+			 ODG_BIND_NO_NETRESET | ODG_BIND_PARTIAL)
 
 /**
  * struct odg_binding - what hangs on a UDP socket that odgram serves
@@ -35,6 +36,7 @@ struct odg_rq;
  *	for others under @lock while not @dead
  * @fifo: posted ops, oldest first
  * @dead: the socket is going away or was unbound: append nothing
+ * @rest: of a datagram that goes to several receives
  * @icmp_status: ICMP error no op has been told of yet, or 0
  * @sends: sends that wait for room, oldest first
  * @send_depth: how many
@@ -46,6 +48,7 @@ struct odg_rq;
  * @filtered: datagrams the filter refused in the hook
  * @discarded: datagrams dropped for ODG_BIND_DISCARD
  * @truncated: datagrams delivered that did not fit
+ * @pieces: receives that got a part of a datagram, and not the last
  * @icmp: ICMP errors that came
  * @aborted: receives that ended without a datagram
  * @cqe: the completion that is being made
@@ -78,6 +81,7 @@ struct odg_binding {
 	struct list_head fifo;
 
 	bool dead;
+	struct odg_rest rest;
 	int icmp_status;
 	struct list_head sends;
 	u32 send_depth;
@@ -88,6 +92,7 @@ struct odg_binding {
 	u64 filtered;
 	u64 discarded;
 	u64 truncated;
+	u64 pieces;
 	u64 icmp;
 	u64 aborted;
 	struct odg_cqe_wide cqe;

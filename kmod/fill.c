@@ -29,6 +29,8 @@ struct odg_arrival odg_arrival(const struct odg_binding *binding,
 		a.rx_ns = ktime_get_real_ns();
 		a.flags = ODG_CQE_ADDR;
 	}
+	if (a.full > a.len && READ_ONCE(binding->flags) & ODG_BIND_PARTIAL)
+		a.flags |= ODG_CQE_PARTIAL;
 	if (READ_ONCE(sk->sk_family) == AF_INET6)
 		a.flags |= ODG_CQE_IPV6;
 	return a;

@@ -49,7 +49,8 @@ static __always_inline void odg_fill(struct odg_cqe *cqe, struct odg_arrival a,
 		cqe->hw_ns = 0;
 	cqe->drops = a.drops;
 	cqe->ifindex = skb->skb_iif;
-	cqe->status = a.full > a.len ? -EMSGSIZE : 0;
+	cqe->status = a.full > a.len && !(a.flags & ODG_CQE_PARTIAL) ?
+		      -EMSGSIZE : 0;
 	cqe->flags = a.flags;
 	cqe->len = a.len;
 	cqe->full_len = a.full;

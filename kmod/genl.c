@@ -200,6 +200,7 @@ static int odg_put_receives(struct sk_buff *skb, u64 depth, u64 delivered,
 	 odg_put_u64(skb, ODG_A_QUEUED, (s)->queued) ||			\
 	 odg_put_u64(skb, ODG_A_NATIVE, (s)->native) ||			\
 	 odg_put_u64(skb, ODG_A_TRUNCATED, (s)->truncated) ||		\
+	 odg_put_u64(skb, ODG_A_PIECES, (s)->pieces) ||			\
 	 odg_put_u64(skb, ODG_A_ICMP, (s)->icmp) ||			\
 	 odg_put_u64(skb, ODG_A_BYTES, (s)->bytes) ? -EMSGSIZE : 0)
 
@@ -220,7 +221,7 @@ static int odg_put_binding(struct sk_buff *skb, struct odg_binding *binding,
 	    nla_put_u8(skb, ODG_A_HIST_ON, !!binding->hist) ||
 	    odg_put_u64(skb, ODG_A_LAST_NS, binding->last_ns) ||
 	    odg_put_receives(skb, stats.depth,
-			     stats.direct + stats.from_queue,
+			     stats.direct + stats.from_queue + stats.pieces,
 			     binding->aborted) ||
 	    odg_put_datagrams(skb, &stats))
 		return -EMSGSIZE;
@@ -360,7 +361,8 @@ static int odg_fill_totals(struct sk_buff *skb, const void *arg)
 	if (nla_put_u32(skb, ODG_A_PORTS, totals->ports) ||
 	    nla_put_u32(skb, ODG_A_SOCKS, totals->socks) ||
 	    odg_put_receives(skb, totals->depth,
-			     totals->direct + totals->from_queue,
+			     totals->direct + totals->from_queue +
+			     totals->pieces,
 			     totals->aborted))
 		return -EMSGSIZE;
 	return odg_put_datagrams(skb, totals);

@@ -30,7 +30,7 @@ u32 odg_hist_bucket(u64 ns)
 EXPORT_SYMBOL_IF_KUNIT(odg_hist_bucket);
 
 /**
- * odg_hist_add - count a datagram that was just completed
+ * odg_hist_add - count a datagram that was just completed; with its last part
  * @binding: has a histogram; its lock is held
  * @cqe: the completion
  * @direct: it did not wait in the socket's queue.  Of one that did, only the
@@ -42,7 +42,8 @@ void odg_hist_add(struct odg_binding *binding, const struct odg_cqe *cqe,
 	struct odg_hist *hist = binding->hist;
 	s64 ns;
 
-	if (!direct && !(cqe->flags & ODG_CQE_RX_STACK))
+	if ((!direct && !(cqe->flags & ODG_CQE_RX_STACK)) ||
+	    cqe->flags & ODG_CQE_PARTIAL)
 		return;
 	/* less than 0 when the clock was set back */
 	ns = max_t(s64, ktime_get_real_ns() - cqe->rx_ns, 0);

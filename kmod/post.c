@@ -48,6 +48,7 @@
  * @urecv: the program's description, for the answers
  * @recv: our copy of it
  * @segs: its scatter list
+ * @rest_at: where in the datagram that it gets it begins
  * @eventfd: its event or NULL; the op's once there is one
  * @op: NULL as long as nothing needs one
  * @cqe: its completion, if it is done at once
@@ -61,6 +62,7 @@ struct odg_posting {
 	struct odg_recv __user *urecv;
 	struct odg_recv recv;
 	struct odg_segs segs;
+	u32 rest_at;
 	struct eventfd_ctx *eventfd;
 	struct odg_op *op;
 	struct odg_cqe_wide cqe;
@@ -211,32 +213,71 @@ static int odg_copy_linear(const struct odg_segs *segs, const void *data,
 	return 0;
 }
 
+/* Where the receive begins: a ring's may have had a part of the datagram. */
+static void odg_find_rest(struct odg_posting *p, const struct sk_buff *skb)
+{
+	struct odg_binding *binding = p->binding;
+
+	p->rest_at = 0;
+	if (likely(READ_ONCE(binding->rest.skb) != skb))
+		return;
+	spin_lock_bh(&binding->lock);
+	p->rest_at = odg_rest_at(&binding->rest, skb);
+	spin_unlock_bh(&binding->lock);
+}
+
 static int odg_copy_datagram(struct odg_posting *p, struct sk_buff *skb)
 {
 	struct odg_segs *segs = &p->segs;
 	struct odg_cqe_wide *cqe = &p->cqe;
 	struct iov_iter iter;
 
-	odg_fill_cqe(cqe, p->port, p->binding, skb, 0, segs->bytes);
-	if (cqe->cqe.len <= skb_headlen(skb))
-		return odg_copy_linear(segs, skb->data, cqe->cqe.len);
+	odg_find_rest(p, skb);
+	odg_fill_cqe(cqe, p->port, p->binding, skb, p->rest_at, segs->bytes);
+	if (p->rest_at + cqe->cqe.len <= skb_headlen(skb))
+		return odg_copy_linear(segs, skb->data + p->rest_at,
+				       cqe->cqe.len);
 
 	iov_iter_init(&iter, ITER_DEST, segs->iov, segs->nr, segs->bytes);
-	if (skb_copy_datagram_iter(skb, 0, &iter, cqe->cqe.len))
+	if (skb_copy_datagram_iter(skb, p->rest_at, &iter, cqe->cqe.len))
 		return -EFAULT;
 	return 0;
 }
 
-/* The datagram's data and answer are the program's: so is the datagram. */
+/*
+ * Data and answer are the program's: so is the datagram, or a part of it, and the
+ * rest is the next receive's.  binding->lock is held.
+ */
+static bool odg_take_part(struct odg_posting *p, struct sk_buff *skb)
+{
+	struct odg_binding *binding = p->binding;
+	struct sock *sk = binding->sk;
+
+	if (odg_rest_at(&binding->rest, skb) != p->rest_at)
+		return false;
+	if (p->cqe.cqe.flags & ODG_CQE_PARTIAL) {
+		if (!odg_sockq_is_first(sk, skb))
+			return false;
+		odg_rest_set(&binding->rest, skb_get(skb),
+			     p->rest_at + p->cqe.cqe.len);
+		return true;
+	}
+	if (!odg_sockq_take(sk, skb))
+		return false;
+	odg_rest_set(&binding->rest, NULL, 0);
+	binding->from_queue++;
+	return true;
+}
+
+/* False if somebody was faster. */
 static bool odg_take_datagram(struct odg_posting *p, struct sk_buff *skb)
 {
 	struct odg_binding *binding = p->binding;
 	bool ours;
 
 	spin_lock_bh(&binding->lock);
-	ours = odg_sockq_take(binding->sk, skb);
+	ours = odg_take_part(p, skb);
 	if (ours) {
-		binding->from_queue++;
 		odg_count_delivery(binding, &p->cqe);
 		if (binding->hist)
 			odg_hist_add(binding, &p->cqe.cqe, false);
@@ -305,7 +346,7 @@ static int odg_take_now(struct odg_posting *p)
 			odg_finish_now(p);
 			break;
 		}
-		/* recv(2) was faster: what we copied is somebody else's */
+		/* recv(2) or a ring was faster: what we copied is not ours */
 		consume_skb(skb);
 	}
 	consume_skb(skb);

@@ -101,11 +101,13 @@ static __always_inline void odg_count(struct odg_binding *binding,
 		binding->drops_told += a->drops;
 		odg_event_if_dropped(binding);
 	}
-	if (unlikely(a->full > a->len))
+	if (unlikely(a->flags & ODG_CQE_PARTIAL))
+		binding->pieces++;
+	else if (unlikely(a->full > a->len))
 		binding->truncated++;
 }
 
-/* The datagram that @cqe describes is the program's for good. */
+/* The datagram that @cqe describes, or the part of it, is the program's for good. */
 void odg_count_delivery(struct odg_binding *binding,
 			const struct odg_cqe_wide *cqe)
 {
@@ -114,6 +116,7 @@ void odg_count_delivery(struct odg_binding *binding,
 		.full = cqe->cqe.full_len,
 		.len = cqe->cqe.len,
 		.drops = cqe->cqe.drops,
+		.flags = cqe->cqe.flags,
 	};
 
 	odg_count(binding, &a);
@@ -186,9 +189,12 @@ static void odg_write_rq(const struct odg_target *target,
 	}
 }
 
-/* Put the datagram into the target.  binding->lock is held. */
+/*
+ * Put the datagram, from @offset on, into the target; @direct: in the hook.
+ * binding->lock is held.
+ */
 static void odg_deliver(struct odg_binding *binding, struct odg_target *target,
-			struct sk_buff *skb, int offset)
+			struct sk_buff *skb, int offset, bool direct)
 {
 	/* not on the stack: kernels that clear stacks would do so each time */
 	struct odg_cqe_wide *cqe = &binding->cqe;
@@ -199,7 +205,7 @@ static void odg_deliver(struct odg_binding *binding, struct odg_target *target,
 		trace_odg_deliver(binding->id, target->port->id,
 				  target->op ? target->op->user_data :
 					       target->user_data,
-				  &cqe->cqe, offset);
+				  &cqe->cqe, direct);
 	if (target->op) {
 		odg_buf_write(&target->op->buf, skb, offset, cqe->cqe.len);
 		odg_op_complete(target->op, cqe);
@@ -210,7 +216,7 @@ static void odg_deliver(struct odg_binding *binding, struct odg_target *target,
 		odg_port_submit(target->port, cqe, NULL);
 	}
 	if (unlikely(binding->hist))
-		odg_hist_add(binding, &cqe->cqe, offset);
+		odg_hist_add(binding, &cqe->cqe, direct);
 }
 
 /**
@@ -262,28 +268,57 @@ static bool odg_want_kick(struct odg_binding *binding)
 	return !odg_sockq_empty(binding->sk) || binding->icmp_status;
 }
 
+/*
+ * The oldest datagram of the queue into the target: the whole of it, what is left of
+ * it, or a part, and the rest stays there for the next receive.  Lock held.
+ *
+ * Return: false if there was none that is whole.
+ */
+static bool odg_deliver_queued(struct odg_binding *binding,
+			       struct odg_target *target)
+{
+	bool splits = binding->flags & ODG_BIND_PARTIAL;
+	u32 room = splits ? target->room : U32_MAX;
+	struct sock *sk = binding->sk;
+	struct sk_buff *skb;
+	bool stays;
+	u32 at;
+
+	skb = odg_sockq_get(sk, &binding->rest, room);
+	if (!skb)
+		return false;
+	at = odg_rest_at(&binding->rest, skb);
+	stays = skb->len - at > room;
+	if (!at && udp_lib_checksum_complete(skb)) {
+		if (stays && !odg_sockq_take(sk, skb))
+			consume_skb(skb);
+		else
+			odg_drop_bad_csum(binding, skb);
+		return false;
+	}
+
+	odg_deliver(binding, target, skb, at, false);
+	if (stays) {
+		odg_rest_set(&binding->rest, skb, at + room);
+	} else {
+		binding->from_queue++;
+		odg_rest_set(&binding->rest, NULL, 0);
+		consume_skb(skb);
+	}
+	return true;
+}
+
 /* Queue -> receives, as long as both have something.  Lock held. */
 static void odg_drain_some(struct odg_binding *binding)
 {
-	struct sock *sk = binding->sk;
 	struct odg_target target;
 
 	if (unlikely(binding->icmp_status))
 		odg_tell_kept_error(binding);
-	while (!odg_sockq_empty(sk) && odg_next_target(binding, &target)) {
-		struct sk_buff *skb = odg_sockq_pop(sk);
-
-		if (skb && udp_lib_checksum_complete(skb)) {
-			odg_drop_bad_csum(binding, skb);
-			skb = NULL;
-		}
-		if (!skb) {
+	while (!odg_sockq_empty(binding->sk) &&
+	       odg_next_target(binding, &target)) {
+		if (!odg_deliver_queued(binding, &target))
 			odg_put_target(&target);
-			continue;
-		}
-		binding->from_queue++;
-		odg_deliver(binding, &target, skb, 0);
-		consume_skb(skb);
 	}
 }
 
@@ -337,7 +372,7 @@ static int odg_pass_on(struct odg_binding *binding, enum odg_slow why)
 	WRITE_ONCE(binding->slow, why);
 	trace_odg_pass_on(binding->id, why);
 	/* one that was served before and is not now; not one that never posts */
-	if (why != ODG_SLOW_QUEUE &&
+	if (why != ODG_SLOW_QUEUE && why != ODG_SLOW_LONG &&
 	    (READ_ONCE(binding->direct) || READ_ONCE(binding->from_queue)))
 		odg_event_starved(binding);
 	odg_event_if_dropped(binding);
@@ -389,6 +424,41 @@ static __always_inline void odg_mark_arrival(struct sock *sk,
 	}
 }
 
+/*
+ * The oldest receive, for the datagram in the hook.  One that needs several is none:
+ * it takes them as it stands in the queue.  Lock held.
+ */
+static bool odg_next_direct_target(struct odg_binding *binding,
+				   struct odg_target *target,
+				   const struct sk_buff *skb)
+{
+	if (!odg_next_target(binding, target))
+		return false;
+	if (likely(!(binding->flags & ODG_BIND_PARTIAL) ||
+		   skb->len - sizeof(struct udphdr) <= target->room))
+		return true;
+	odg_put_target(target);
+	target->slow = ODG_SLOW_LONG;
+	return false;
+}
+
+/* Does the datagram in the hook need several receives? */
+static bool odg_is_long(struct odg_binding *binding, const struct sk_buff *skb)
+{
+	struct odg_target target;
+	bool is_long = false;
+
+	if (likely(!(READ_ONCE(binding->flags) & ODG_BIND_PARTIAL)))
+		return false;
+	spin_lock(&binding->lock);
+	if (odg_next_direct_target(binding, &target, skb))
+		odg_put_target(&target);
+	else
+		is_long = target.slow == ODG_SLOW_LONG;
+	spin_unlock(&binding->lock);
+	return is_long;
+}
+
 /* Into the oldest receive, of whatever kind.  RCU. */
 static noinline int odg_rcv_any(struct odg_binding *binding, struct sock *sk,
 				struct sk_buff *skb)
@@ -400,6 +470,9 @@ static noinline int odg_rcv_any(struct odg_binding *binding, struct sock *sk,
 		return odg_pass_on(binding, ODG_SLOW_NOTHING_POSTED);
 	if (!odg_sockq_empty(sk))
 		return odg_pass_on(binding, ODG_SLOW_QUEUE);
+	/* asked here as well, so that it is not filtered twice */
+	if (odg_is_long(binding, skb))
+		return odg_pass_on(binding, ODG_SLOW_LONG);
 
 	/*
 	 * The stack filters after this hook, and only what it queues: without
@@ -412,9 +485,9 @@ static noinline int odg_rcv_any(struct odg_binding *binding, struct sock *sk,
 	spin_lock(&binding->lock);
 	if (!odg_sockq_empty(sk)) {
 		target.slow = ODG_SLOW_QUEUE;
-	} else if (odg_next_target(binding, &target)) {
+	} else if (odg_next_direct_target(binding, &target, skb)) {
 		binding->direct++;
-		odg_deliver(binding, &target, skb, sizeof(struct udphdr));
+		odg_deliver(binding, &target, skb, sizeof(struct udphdr), true);
 		delivered = true;
 	}
 	spin_unlock(&binding->lock);

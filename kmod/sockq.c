@@ -53,6 +53,16 @@ struct sk_buff *odg_sockq_peek(struct sock *sk)
 	return skb;
 }
 
+/*
+ * Is the datagram that was peeked at still there?  It was the first and stays that
+ * until somebody unlinks it, or until MSG_PEEK of an empty datagram puts a clone in
+ * its place: skb->next would not tell that.
+ */
+bool odg_sockq_is_first(struct sock *sk, const struct sk_buff *skb)
+{
+	return skb_peek(&udp_sk(sk)->reader_queue) == skb;
+}
+
 /**
  * odg_sockq_take - take the datagram that was peeked at
  * @sk: the socket
@@ -69,12 +79,7 @@ bool odg_sockq_take(struct sock *sk, struct sk_buff *skb)
 	bool ours;
 
 	spin_lock(&queue->lock);
-	/*
-	 * It was the first and stays that until somebody unlinks it, or until
-	 * MSG_PEEK of an empty datagram puts a clone in its place: skb->next would
-	 * not tell that.
-	 */
-	ours = skb_peek(queue) == skb;
+	ours = odg_sockq_is_first(sk, skb);
 	if (ours) {
 		__skb_unlink(skb, queue);
 		udp_skb_destructor(sk, skb);
@@ -85,15 +90,27 @@ bool odg_sockq_take(struct sock *sk, struct sk_buff *skb)
 	return ours;
 }
 
-/* Take the oldest datagram, any context but hard interrupts. */
-struct sk_buff *odg_sockq_pop(struct sock *sk)
+/**
+ * odg_sockq_get - take the oldest datagram, unless not all of it can be used
+ * @sk: the socket
+ * @rest: what was used of it before
+ * @room: with more left than this many bytes, it stays in the queue
+ *
+ * Any context but hard interrupts.
+ *
+ * Return: the datagram with a reference for the caller, or NULL.
+ */
+struct sk_buff *odg_sockq_get(struct sock *sk, const struct odg_rest *rest,
+			      u32 room)
 {
 	struct sk_buff_head *queue = &udp_sk(sk)->reader_queue;
 	struct sk_buff *skb;
 
 	spin_lock_bh(&queue->lock);
 	skb = odg_sockq_first(sk);
-	if (skb) {
+	if (skb && skb->len - odg_rest_at(rest, skb) > room) {
+		skb_get(skb);
+	} else if (skb) {
 		__skb_unlink(skb, queue);
 		udp_skb_destructor(sk, skb);
 	}

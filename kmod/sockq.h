@@ -14,9 +14,38 @@ static __always_inline bool odg_sockq_empty(struct sock *sk)
 	       skb_queue_empty_lockless(&sk->sk_receive_queue);
 }
 
+/**
+ * struct odg_rest - a datagram of the queue of which a part was delivered
+ * @skb: the datagram, or NULL.  A reference, so that while a reader may take it off
+ *	the queue, no other can come by its address.
+ * @at: bytes of it that were delivered
+ */
+struct odg_rest {
+	struct sk_buff *skb;
+	u32 at;
+};
+
+/* Where the next receive of a datagram begins. */
+static inline u32 odg_rest_at(const struct odg_rest *rest,
+			      const struct sk_buff *skb)
+{
+	return skb == rest->skb ? rest->at : 0;
+}
+
+/* The caller's reference to @skb, or NULL, takes the place of the one before. */
+static inline void odg_rest_set(struct odg_rest *rest, struct sk_buff *skb,
+				u32 at)
+{
+	consume_skb(rest->skb);
+	rest->skb = skb;
+	rest->at = at;
+}
+
 u32 odg_sockq_len(struct sock *sk);
 struct sk_buff *odg_sockq_peek(struct sock *sk);
+bool odg_sockq_is_first(struct sock *sk, const struct sk_buff *skb);
 bool odg_sockq_take(struct sock *sk, struct sk_buff *skb);
-struct sk_buff *odg_sockq_pop(struct sock *sk);
+struct sk_buff *odg_sockq_get(struct sock *sk, const struct odg_rest *rest,
+			      u32 room);
 
 #endif /* ODG_SOCKQ_H */

@@ -34,6 +34,7 @@ void odg_sock_get_stats(struct odg_binding *binding,
 	stats->filtered = binding->filtered;
 	stats->discarded = binding->discarded;
 	stats->truncated = binding->truncated;
+	stats->pieces = binding->pieces;
 	stats->icmp = binding->icmp;
 	stats->bytes = binding->bytes;
 	stats->send_depth = binding->send_depth;
@@ -66,6 +67,7 @@ static void odg_totals_add(struct odg_totals *totals,
 	totals->queued += stats.queued;
 	totals->native += stats.native;
 	totals->truncated += stats.truncated;
+	totals->pieces += stats.pieces;
 	totals->icmp += stats.icmp;
 	totals->bytes += stats.bytes;
 }

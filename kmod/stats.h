@@ -30,6 +30,7 @@ struct odg_totals {
 	u64 queued;
 	u64 native;
 	u64 truncated;
+	u64 pieces;
 	u64 icmp;
 	u64 bytes;
 };

@@ -92,7 +92,8 @@ TRACE_EVENT(odg_pass_on,
 				   { ODG_SLOW_NOTHING_POSTED, "nothing_posted" },
 				   { ODG_SLOW_QUEUE, "queue" },
 				   { ODG_SLOW_NO_ROOM, "no_room" },
-				   { ODG_SLOW_BAD_ENTRY, "bad_entry" }))
+				   { ODG_SLOW_BAD_ENTRY, "bad_entry" },
+				   { ODG_SLOW_LONG, "long" }))
 );
 
 TRACE_EVENT(odg_complete,

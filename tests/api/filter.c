@@ -3,10 +3,12 @@
  * A socket's filter and the checksum hold for posted receives, too: the hook
  * stands before the place where a socket's filter runs.
  */
-#include "helpers.h"
+#include "helpers_ring.h"
 
+#include <linux/bpf.h>
 #include <linux/filter.h>
 #include <netinet/udp.h>
+#include <sys/syscall.h>
 
 /* What a filter sees begins with the UDP header. */
 #define PAYLOAD 8
@@ -216,6 +218,140 @@ static void inv6_bad_checksums_are_drops(void **state)
 	close(raw);
 }
 
+/* Of several receives it would have begun in the first. */
+static void bad_checksum_of_a_long_datagram_is_no_piece(void **state)
+{
+	struct fix *f = *state;
+	int raw = (int)sys(socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_UDP));
+	static const uint8_t bad[1000];
+	struct odg_sock_stats s;
+	struct rq_fix q;
+
+	/* Not bound yet: nobody verifies them before they are queued. */
+	for (int i = 0; i < 2; i++) {
+		send_raw(raw, f->tx, f->rx, bad, sizeof(bad), 1);
+		send_queued(f->tx, f->rx, "0123456789", 10);
+	}
+	setup_ring(&q, f, 8);
+	want(odg_bind(&f->p, f->rx, ODG_BIND_PARTIAL), 0);
+
+	row("for a ring");
+	for (uint64_t i = 0; i < 2; i++)
+		ring_write(&q.r, i, q.region, 100 * i, 6);
+	ring_post(&q);
+	want(reap_ring(&q, 0, 0, 6)->flags & ODG_CQE_PARTIAL, ODG_CQE_PARTIAL);
+	want(reap_ring(&q, 1, 0, 4)->flags & ODG_CQE_PARTIAL, 0);
+	want(memcmp(q.mem, "012345", 6), 0);
+	want(memcmp(q.mem + 100, "6789", 4), 0);
+
+	row("for a post");
+	op_init(&f->op[0]);
+	op_segs(&f->op[0], 1, (uint32_t[]){ 100 });
+	op_result(&f->op[0]);
+	want(post(&f->p, f->rx, &f->op[0]), 1);
+	want_result(&f->op[0], "0123456789", 10);
+
+	s = sock_stats(&f->p, f->rx);
+	want(s.dropped, 2);
+	want(s.from_queue, 2);
+	want(s.pieces, 1);
+	want(s.queued, 0);
+	want_stats_sum(&f->p, f->rx);
+	drop_ring(&q);
+	close(raw);
+}
+
+static int bpf(int cmd, union bpf_attr *attr)
+{
+	return (int)syscall(SYS_bpf, cmd, attr, sizeof(*attr));
+}
+
+/* A filter that lets everything through and counts it in a map; -1: no such thing. */
+static int counting_filter(int *map)
+{
+	union bpf_attr array = {
+		.map_type = BPF_MAP_TYPE_ARRAY,
+		.key_size = 4, .value_size = 8, .max_entries = 1,
+	};
+	union bpf_attr load = { .prog_type = BPF_PROG_TYPE_SOCKET_FILTER };
+	int prog;
+
+	*map = bpf(BPF_MAP_CREATE, &array);
+	if (*map < 0)
+		return -1;
+	const struct bpf_insn code[] = {
+		/* *(u32 *)(r10 - 4) = 0; r0 = lookup(map, r10 - 4) */
+		{ .code = BPF_ST | BPF_MEM | BPF_W, .dst_reg = 10, .off = -4 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 2, .src_reg = 10 },
+		{ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 2, .imm = -4 },
+		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = 1,
+		  .src_reg = BPF_PSEUDO_MAP_FD, .imm = *map },
+		{ 0 },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_map_lookup_elem },
+		/* if (r0) *(u64 *)r0 += 1 */
+		{ .code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = 0, .off = 2 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 1, .imm = 1 },
+		{ .code = BPF_STX | BPF_ATOMIC | BPF_DW, .dst_reg = 0, .src_reg = 1,
+		  .imm = BPF_ADD },
+		/* return all of it */
+		{ .code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = 0, .imm = -1 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	load.insns = (uintptr_t)code;
+	load.insn_cnt = ARRAY_SIZE(code);
+	load.license = (uintptr_t)"MIT";
+	prog = bpf(BPF_PROG_LOAD, &load);
+	want_true(prog >= 0);
+	return prog;
+}
+
+static uint64_t filtered_so_far(int map)
+{
+	uint64_t count = POISON64;
+	uint32_t key = 0;
+	union bpf_attr look = {
+		.map_fd = (uint32_t)map,
+		.key = (uintptr_t)&key, .value = (uintptr_t)&count,
+	};
+
+	want(bpf(BPF_MAP_LOOKUP_ELEM, &look), 0);
+	return count;
+}
+
+static void filter_sees_each_datagram_once(void **state)
+{
+	struct fix *f = *state;
+	int map, prog = counting_filter(&map);
+
+	if (prog < 0)
+		skip();
+	want(odg_bind(&f->p, f->rx, ODG_BIND_PARTIAL), 0);
+	set_opt(f->rx, SOL_SOCKET, SO_ATTACH_BPF, prog);
+
+	row("direct");
+	post_pending(&f->p, f->rx, &f->op[0]);
+	send_str(f->tx, f->rx, "0123456789");
+	reap_data(&f->p, &f->op[0], "0123456789", 10);
+	want(filtered_so_far(map), 1);
+
+	row("in pieces");
+	for (int i = 1; i < 3; i++) {
+		op_segs(&f->op[i], 1, (uint32_t[]){ 6 });
+		post_pending(&f->p, f->rx, &f->op[i]);
+	}
+	send_str(f->tx, f->rx, "0123456789");
+	want(reap(&f->p)->len, 6);
+	want(reap(&f->p)->len, 4);
+	want(filtered_so_far(map), 2);
+
+	row("queued");
+	queue_str(f->tx, f->rx, "0123456789");
+	want(filtered_so_far(map), 3);
+	native_recv(f->rx, "0123456789", 10);
+	close(prog);
+	close(map);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,6 +361,8 @@ int main(void)
 		T46(filter_that_truncates),
 		T(bad_checksum_reaches_no_buffer),
 		T(inv6_bad_checksums_are_drops),
+		T(bad_checksum_of_a_long_datagram_is_no_piece),
+		T(filter_sees_each_datagram_once),
 	};
 	return cmocka_run_group_tests_name("filter", tests, NULL, NULL);
 }

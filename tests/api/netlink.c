@@ -425,7 +425,8 @@ static struct totals totals(struct nl *nl)
 	memset(&t, POISON, sizeof(t));
 	want(nl_do(nl, ODG_CMD_TOTALS_GET, 0, is_totals, &t), 0);
 	want(stats_gap(&t.stats), 0);
-	want(t.completed, t.stats.direct + t.stats.from_queue + t.aborted);
+	want(t.completed, t.stats.direct + t.stats.from_queue + t.stats.pieces +
+			  t.aborted);
 	return t;
 }
 
@@ -575,6 +576,61 @@ static void the_histogram_counts_what_is_completed(void **state)
 	want(set_hist(&nl, id, 0), 0);
 	want(nl_do(&nl, ODG_CMD_HIST_GET, id, NULL, NULL), -ENOENT);
 	want(set_hist(&nl, id, 0), 0);
+	nl_close(&nl);
+}
+
+static void a_datagram_in_pieces_counts_once(void **state)
+{
+	struct totals before, after;
+	struct fix *f = *state;
+	struct nl_sock s;
+	uint64_t count;
+	struct nl nl;
+	uint32_t id;
+
+	nl_open(&nl);
+	want(odg_bind(&f->p, f->rx, ODG_BIND_PARTIAL), 0);
+	id = nl_sock(&nl, f->rx).id;
+	want(set_hist(&nl, id, 1), 0);
+	set_opt(f->rx, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+	/* the stack stamps from some time after the option was set */
+	for (int tries = 0; !hist(&nl, id).count; tries++) {
+		want_true(tries < 1000);
+		queue_str(f->tx, f->rx, "x");
+		op_init(&f->op[0]);
+		want(post(&f->p, f->rx, &f->op[0]), 1);
+		reap_data(&f->p, &f->op[0], "x", 1);
+	}
+	before = totals(&nl);
+	count = hist(&nl, id).count;
+
+	for (int i = 0; i < 3; i++) {
+		op_init(&f->op[i]);
+		op_segs(&f->op[i], 1, (uint32_t[]){ 4 });
+		post_pending(&f->p, f->rx, &f->op[i]);
+	}
+	send_str(f->tx, f->rx, "0123456789");
+	for (int i = 0; i < 3; i++)
+		want(reap(&f->p)->len, i < 2 ? 4 : 2);
+	row("by posts");
+	queue_str(f->tx, f->rx, "0123456789");
+	for (int i = 3; i < 5; i++) {
+		op_init(&f->op[i]);
+		op_segs(&f->op[i], 1, (uint32_t[]){ 8 });
+		want(post(&f->p, f->rx, &f->op[i]), 1);
+		want(reap(&f->p)->len, i < 4 ? 8 : 2);
+	}
+
+	want(hist(&nl, id).count, count + 2);
+	after = totals(&nl);
+	want(after.posted, before.posted + 5);
+	want(after.completed, before.completed + 5);
+	want(after.stats.pieces, before.stats.pieces + 3);
+	want(after.stats.from_queue, before.stats.from_queue + 2);
+	want(after.stats.bytes, before.stats.bytes + 20);
+	s = nl_sock(&nl, f->rx);
+	want(s.stats.pieces, 3);
+	want(s.posted, s.stats.direct + s.stats.from_queue + s.stats.pieces);
 	nl_close(&nl);
 }
 
@@ -818,6 +874,7 @@ int main(void)
 		T46(groups_and_device),
 		T(totals_keep_what_is_gone),
 		T46(the_histogram_counts_what_is_completed),
+		T(a_datagram_in_pieces_counts_once),
 		T(another_namespace_sees_none_of_it),
 		T(an_unprivileged_user_sees_only_its_own),
 		T(a_socket_of_somebody_shows_root_no_more),

@@ -223,6 +223,7 @@ static inline struct odg_sock_stats nl_datagrams(const struct nl_msg *m)
 		.dropped = nl_u64(m, ODG_A_DROPPED),
 		.native = nl_u64(m, ODG_A_NATIVE),
 		.truncated = nl_u64(m, ODG_A_TRUNCATED),
+		.pieces = nl_u64(m, ODG_A_PIECES),
 		.icmp = nl_u64(m, ODG_A_ICMP),
 		.bytes = nl_u64(m, ODG_A_BYTES),
 	};
@@ -284,7 +285,8 @@ static inline struct nl_sock nl_sock(struct nl *nl, int sock)
 	want(s.found, 1);
 	want(stats_gap(&s.stats), 0);
 	want(s.posted, s.completed + s.depth);
-	want(s.completed, s.stats.direct + s.stats.from_queue + s.aborted);
+	want(s.completed, s.stats.direct + s.stats.from_queue + s.stats.pieces +
+			  s.aborted);
 	return s;
 }
 

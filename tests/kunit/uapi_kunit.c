@@ -129,6 +129,7 @@ static const struct layout layouts[] = {
 	FIELD(odg_sock_stats, arrived, 16, 8),
 	FIELD(odg_sock_stats, bytes, 88, 8),
 	FIELD(odg_sock_stats, send_depth, 96, 8),
+	FIELD(odg_sock_stats, pieces, 104, 8),
 };
 
 static void layout_name(const struct layout *l, char *name)

@@ -195,6 +195,7 @@ struct odg_cq_create {
 #define ODG_BIND_DISCARD	(1U << 0)	/* measure: drop every datagram in the hook */
 #define ODG_BIND_NO_UNREACH	(1U << 1)	/* no ICMP port unreachable */
 #define ODG_BIND_NO_NETRESET	(1U << 2)	/* no ICMP time exceeded */
+#define ODG_BIND_PARTIAL	(1U << 3)	/* long datagrams go to several receives */
 
 /**
  * struct odg_bind - attach odgram to a UDP socket, or detach it
@@ -210,6 +211,20 @@ struct odg_cq_create {
  * An ICMP error that a flag turns off ends no receive and is not kept for the next
  * one; one that was kept already is forgotten.  odg_sock_stats.icmp still counts
  * it, and a socket with IP_RECVERR or IPV6_RECVERR still has it in its error queue.
+ *
+ * Datagrams in pieces: with ODG_BIND_PARTIAL nothing of a datagram is lost that is
+ * longer than its receive.  It fills that one, whose completion has status 0 and
+ * ODG_CQE_PARTIAL, and goes on in the next, posted already or later, by whatever
+ * way and port, until a completion without ODG_CQE_PARTIAL has its end.  No other
+ * datagram comes in between.
+ *
+ * Such a datagram stands in the socket's own queue, charged to SO_RCVBUF, until its
+ * last piece is delivered, and others wait behind it.  recv(2), MSG_PEEK and
+ * FIONREAD know nothing of pieces: they see it whole.  One taken by recv(2) has no
+ * further pieces, the next completion is that of the next datagram.  Cancelled
+ * receives take no piece with them.  With ODG_UNBIND it stays in the queue, whole;
+ * with the close of the socket it goes.  When the flag is taken back, the next
+ * receive gets the rest, cut off if it is still too long (-EMSGSIZE).
  */
 struct odg_bind {
 	__u32 size;
@@ -400,6 +415,7 @@ struct odg_wait {
 #define ODG_CQE_QUIET		(1U << 4)	/* did not trigger the armed notification */
 #define ODG_CQE_SEND		(1U << 5)	/* of a send: len and full_len are its bytes */
 #define ODG_CQE_MORE		(1U << 6)	/* the standing receive goes on */
+#define ODG_CQE_PARTIAL		(1U << 7)	/* the next receive goes on with the datagram */
 
 /**
  * struct odg_cqe - one completion: a cache line
@@ -424,7 +440,8 @@ struct odg_wait {
  *	With ODG_CQE_SEND: why the datagram was not sent.
  * @flags: ODG_CQE_*
  * @len: bytes in the buffers
- * @full_len: bytes of the datagram
+ * @full_len: bytes of the datagram, or, with ODG_BIND_PARTIAL, what was left of it:
+ *	full_len - len bytes follow ODG_CQE_PARTIAL
  * @port: sender's port, network order
  * @__reserved: 0
  * @addr: sender's address (of the ICMP error's destination with ODG_CQE_ICMP)
@@ -674,8 +691,8 @@ struct odg_rqe {
  * that one's completion has ODG_CQE_MORE clear, the entry is given back, and what
  * was posted behind it is next.
  *
- * A datagram that is longer than what remains is truncated, as always, and ends the
- * receive; with @least the size of the largest datagram expected there are none.
+ * A datagram that is longer than what remains is truncated (or goes on in the next
+ * receive, ODG_BIND_PARTIAL), as always, and ends the receive; with @least the size of the largest datagram expected there are none.
  * What ends it without a datagram (-ECANCELED, or -EFAULT and -EINVAL if the
  * program changed the entry or gave the region back) names the place where the next
  * one would have begun.  The entry is read anew, and judged, for each datagram.
@@ -727,16 +744,18 @@ struct odg_port_stats {
  *	bound included; = direct + from_queue + filtered + discarded + dropped
  *	+ queued + native
  * @direct: out: put into a posted buffer in the softirq
- * @from_queue: out: taken from the socket's queue by a post or a drain
+ * @from_queue: out: taken from the socket's queue by a post or a drain; one in
+ *	pieces counts with the last
  * @filtered: out: refused by the socket's filter, cgroup or LSM in our hook
  * @discarded: out: dropped by ODG_BIND_DISCARD
  * @dropped: out: dropped by the stack: SO_RCVBUF full, bad checksum, or filter on
  *	the way to the socket's queue
  * @native: out: taken from the queue by recv(2) and its relatives
- * @truncated: out: of those delivered, longer than their buffers
+ * @truncated: out: of those delivered, longer than their buffers, the rest is lost
  * @icmp: out: ICMP errors that named this socket
  * @bytes: out: payload bytes delivered
  * @send_depth: out: sends pending now, of all ports
+ * @pieces: out: receives that ended with ODG_CQE_PARTIAL
  *
  * delivered = direct + from_queue.  The sum is exact when nothing is in flight.
  */
@@ -756,6 +775,7 @@ struct odg_sock_stats {
 	__aligned_u64 icmp;
 	__aligned_u64 bytes;
 	__aligned_u64 send_depth;
+	__aligned_u64 pieces;
 };
 
 #endif /* _UAPI_LINUX_ODGRAM_H */

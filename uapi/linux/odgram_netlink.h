@@ -40,12 +40,12 @@
  *   ODG_CMD_HIST_GET    ID, HIST_COUNT, HIST_SUM, HIST_MAX, HIST
  *
  * Counters of datagrams: ARRIVED = DIRECT + FROM_QUEUE + FILTERED + DISCARDED +
- * DROPPED + QUEUED + NATIVE, and TRUNCATED, ICMP, BYTES, as struct odg_sock_stats
- * explains them.  Exact when nothing is in flight.  In the totals, QUEUED includes
+ * DROPPED + QUEUED + NATIVE, and TRUNCATED, PIECES, ICMP, BYTES, as struct
+ * odg_sock_stats explains them.  Exact when nothing is in flight.  In the totals, QUEUED includes
  * what stood in the queue of a socket when it was closed or unbound.
  *
  * Receives of a socket: POSTED = COMPLETED + DEPTH, COMPLETED = DIRECT + FROM_QUEUE +
- * ABORTED.  Those of a ring count when they are taken.
+ * PIECES + ABORTED.  Those of a ring count when they are taken.
  *
  * Events
  * ------
@@ -145,6 +145,7 @@ enum odg_genl_cmd {
  * @ODG_A_HIST_MAX: u64, the largest, ns
  * @ODG_A_HIST: u64[ODG_HIST_BUCKETS]
  * @ODG_A_EVENT: u32, enum odg_genl_event
+ * @ODG_A_PIECES: u64
  */
 enum odg_genl_attr {
 	ODG_A_UNSPEC,
@@ -193,6 +194,7 @@ enum odg_genl_attr {
 	ODG_A_HIST_MAX,
 	ODG_A_HIST,
 	ODG_A_EVENT,
+	ODG_A_PIECES,
 	__ODG_A_END,
 };
 
@@ -218,6 +220,8 @@ struct odg_genl_group {
  * @ODG_SLOW_NO_ROOM: a receive of a ring, and no free entry in the completion queue
  * @ODG_SLOW_BAD_ENTRY: the request queue held too many wrong entries in a row
  * @ODG_SLOW_FILTER: the socket's filter, cgroup or LSM refused it
+ * @ODG_SLOW_LONG: it was longer than the receive, and goes to several
+ *	(ODG_BIND_PARTIAL)
  */
 enum odg_slow {
 	ODG_SLOW_NONE,
@@ -226,6 +230,7 @@ enum odg_slow {
 	ODG_SLOW_NO_ROOM,
 	ODG_SLOW_BAD_ENTRY,
 	ODG_SLOW_FILTER,
+	ODG_SLOW_LONG,
 };
 
 enum odg_genl_event {

@@ -26,6 +26,7 @@ const char *show_slow(unsigned int slow)
 		[ODG_SLOW_NO_ROOM] = "no completion room",
 		[ODG_SLOW_BAD_ENTRY] = "bad ring entries",
 		[ODG_SLOW_FILTER] = "filter",
+		[ODG_SLOW_LONG] = "longer than receive",
 	};
 
 	return slow < NR(words) ? words[slow] : "?";
@@ -230,6 +231,7 @@ static const struct {
 	{ ODG_A_QUEUED, "queued", JSON_NUMBER },
 	{ ODG_A_NATIVE, "native", JSON_NUMBER },
 	{ ODG_A_TRUNCATED, "truncated", JSON_NUMBER },
+	{ ODG_A_PIECES, "pieces", JSON_NUMBER },
 	{ ODG_A_ICMP, "icmp", JSON_NUMBER },
 	{ ODG_A_BYTES, "bytes", JSON_NUMBER },
 	{ ODG_A_LAST_NS, "last_ns", JSON_NUMBER },
@@ -250,6 +252,7 @@ static void json_value(const struct tool_msg *msg, enum odg_genl_attr attr,
 		[ODG_SLOW_NO_ROOM] = "no_room",
 		[ODG_SLOW_BAD_ENTRY] = "bad_entry",
 		[ODG_SLOW_FILTER] = "filter",
+		[ODG_SLOW_LONG] = "long",
 	};
 	const struct nlattr *a = msg->attr[attr];
 	uint64_t number = tool_number(msg, attr);
