@@ -160,7 +160,7 @@ documented() {
 ok "make install" make -s -C userlib BUILD="$tmp/build" WERROR=1 \
 	DESTDIR="$root" PREFIX=/usr install
 for header in odgram.h odgram_ring.h linux/odgram.h winsock2.h ws2tcpip.h Ws2tcpip.h ws2def.h \
-	windows.h odgram_observe.h; do
+	windows.h odgram_observe.h odgram_options.h; do
 	for cc in 'gcc -x c -std=c11' 'clang -x c -std=c11' \
 		'gcc -x c++ -std=c++11' 'clang -x c++ -std=c++17'; do
 		ok "$header alone, $cc" compile_alone "$cc" "$header"

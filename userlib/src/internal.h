@@ -185,19 +185,21 @@ int odgw_sleep(struct pollfd *fds, unsigned int n, uint64_t deadline,
 #define ODGW_TIMESTAMPS		0x80	/* SIO_TIMESTAMPING */
 #define ODGW_NO_UNREACH		0x100	/* SIO_UDP_CONNRESET, off */
 #define ODGW_NO_NETRESET	0x200	/* SIO_UDP_NETRESET, off */
+#define ODGW_KEEP_REST		0x400	/* ODG_KEEP_REST */
 
 struct odgw_socket {
 	int fd;
 	int family;
 	bool udp;			/* or another's, for native calls only */
 	bool overlapped;
-	unsigned int attributes;	/* ODGW_*; 0 if the library did not make it */
+	unsigned int attributes;	/* ODGW_* */
 };
 
 int odgw_socket_lookup(SOCKET s, struct odgw_socket *sock);
 /* The same for calls that only make sense on UDP: WSAEOPNOTSUPP for others. */
 int odgw_socket_lookup_udp(SOCKET s, struct odgw_socket *sock);
-void odgw_socket_mark(int fd, unsigned int attributes, bool on);
+/* False: no memory to keep it in. */
+bool odgw_socket_mark(int fd, unsigned int attributes, bool on);
 /* The size last asked for, of @which SO_RCVBUF or SO_SNDBUF; 0 if none. */
 int odgw_socket_asked_size(int fd, int which);
 void odgw_socket_ask_size(int fd, int which, int size);

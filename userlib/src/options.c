@@ -12,6 +12,7 @@
 #include <sys/time.h>
 
 #include "internal.h"
+#include "odgram_options.h"
 
 /* Not in the C library's headers before 2.36. */
 #ifndef UDP_SEGMENT
@@ -377,6 +378,24 @@ static int get_coalesced(struct request *r)
 	return give(r, 0);
 }
 
+static int set_keep_rest(struct request *r)
+{
+	bool before = r->sock->attributes & ODGW_KEEP_REST;
+	int err;
+
+	if (!odgw_socket_mark(r->sock->fd, ODGW_KEEP_REST, given(r)))
+		return WSAENOBUFS;
+	err = odgw_socket_attach(r->sock->fd);
+	if (err)
+		odgw_socket_mark(r->sock->fd, ODGW_KEEP_REST, before);
+	return err;
+}
+
+static int get_keep_rest(struct request *r)
+{
+	return give(r, !!(r->sock->attributes & ODGW_KEEP_REST));
+}
+
 static const struct option {
 	int level, name;		/* as the program says it */
 	int linux_name;			/* at the same level */
@@ -422,6 +441,8 @@ static const struct option {
 
 	{ IPPROTO_UDP, UDP_SEND_MSG_SIZE, UDP_SEGMENT, set_number, get_number },
 	SAME(IPPROTO_UDP, UDP_RECV_MAX_COALESCED_SIZE, set_coalesced, get_coalesced),
+
+	SAME(SOL_ODGRAM, ODG_KEEP_REST, set_keep_rest, get_keep_rest),
 #undef SAME
 };
 
@@ -457,7 +478,8 @@ static int handle(struct request *r, bool set)
 	handler fn = NULL;
 
 	if (r->level != SOL_SOCKET && r->level != IPPROTO_IP &&
-	    r->level != IPPROTO_IPV6 && r->level != IPPROTO_UDP)
+	    r->level != IPPROTO_IPV6 && r->level != IPPROTO_UDP &&
+	    r->level != SOL_ODGRAM)
 		return WSAEINVAL;
 	if (option) {
 		fn = set ? option->set : option->get;

@@ -46,7 +46,7 @@ static int check_pointers(const struct odgw_receive *r)
 	return 0;
 }
 
-/* check_flags - MSG_PARTIAL changes nothing: UDP has whole messages only */
+/* check_flags - MSG_PARTIAL changes nothing: UDP waits for no more of a message */
 static int check_flags(struct odgw_receive *r)
 {
 	DWORD flags = *r->flags;

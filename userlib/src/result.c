@@ -54,7 +54,7 @@ static int get_result(SOCKET s, LPWSAOVERLAPPED ov, DWORD *bytes, BOOL wait,
 	if (!err || err == WSAEMSGSIZE)
 		*bytes = (DWORD)ov->InternalHigh;
 	if (!err && flags)
-		*flags = 0;
+		*flags = odgw_flags_from_status(status);
 	return err;
 }
 

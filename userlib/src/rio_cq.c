@@ -166,6 +166,7 @@ static inline bool take_plain(struct odgw_rio_cq *cq, uint32_t idx,
 	struct odgw_rio_side *side;
 
 	if (unlikely(!rq || wide->cqe.status ||
+		     wide->cqe.flags & ODG_CQE_PARTIAL ||
 		     user & (ODGW_RIO_SEND | ODGW_RIO_EX | ODGW_RIO_NO_DATA)))
 		return false;
 	side = &rq->side[0];
@@ -187,6 +188,9 @@ static LONG send_status(const struct odg_cqe *cqe)
 
 static LONG receive_status(const struct odg_cqe *cqe)
 {
+	/* A result has no flags to say it by. */
+	if (cqe->flags & ODG_CQE_PARTIAL)
+		return WSAEMSGSIZE;
 	if (!cqe->status)
 		return 0;
 	/* Who wants no data misses none. */

@@ -130,6 +130,8 @@ static void store_rest(const struct odgw_rio_rq *rq, const struct odgw_rio_ex *e
 
 	if (wide->cqe.status == -EMSGSIZE)
 		flags |= MSG_TRUNC;
+	if (wide->cqe.flags & ODG_CQE_PARTIAL)
+		flags |= MSG_PARTIAL;
 	to = where(&ex->control);
 	if (to && !store_control(rq, wide, to, ex->control.Length))
 		flags |= MSG_CTRUNC;

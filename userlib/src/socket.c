@@ -32,7 +32,7 @@
 
 /* What is the socket's, not the descriptor's. */
 #define OF_THE_SOCKET	(ODGW_EXCLUSIVE | ODGW_TIMESTAMPS | ODGW_NO_UNREACH | \
-			 ODGW_NO_NETRESET)
+			 ODGW_NO_NETRESET | ODGW_KEEP_REST)
 
 struct entry {
 	atomic_uint attributes;		/* ODGW_* */
@@ -54,12 +54,13 @@ static struct entry *entry_of(int fd)
 	return chunk ? &chunk[fd % CHUNK] : NULL;
 }
 
-static bool remember(int fd, unsigned int attributes)
+/* make_entry - of a descriptor, if it has none; NULL: no memory */
+static struct entry *make_entry(int fd)
 {
 	struct entry *chunk;
 
 	if (fd / CHUNK >= MAX_CHUNKS)
-		return false;
+		return NULL;
 	pthread_mutex_lock(&lock);
 	chunk = atomic_load(&chunks[fd / CHUNK]);
 	if (!chunk) {
@@ -67,12 +68,18 @@ static bool remember(int fd, unsigned int attributes)
 		atomic_store(&chunks[fd / CHUNK], chunk);
 	}
 	pthread_mutex_unlock(&lock);
-	if (!chunk)
+	return chunk ? &chunk[fd % CHUNK] : NULL;
+}
+
+static bool remember(int fd, unsigned int attributes)
+{
+	struct entry *entry = make_entry(fd);
+
+	if (!entry)
 		return false;
-	chunk += fd % CHUNK;
-	atomic_store(&chunk->asked[0], 0);
-	atomic_store(&chunk->asked[1], 0);
-	atomic_store(&chunk->attributes, attributes);
+	atomic_store(&entry->asked[0], 0);
+	atomic_store(&entry->asked[1], 0);
+	atomic_store(&entry->attributes, attributes);
 	return true;
 }
 
@@ -116,16 +123,17 @@ int odgw_socket_lookup_udp(SOCKET s, struct odgw_socket *sock)
 	return err || sock->udp ? err : WSAEOPNOTSUPP;
 }
 
-void odgw_socket_mark(int fd, unsigned int attributes, bool on)
+bool odgw_socket_mark(int fd, unsigned int attributes, bool on)
 {
-	struct entry *entry = entry_of(fd);
+	struct entry *entry = make_entry(fd);
 
 	if (!entry)
-		return;
+		return false;
 	if (on)
 		atomic_fetch_or(&entry->attributes, attributes);
 	else
 		atomic_fetch_and(&entry->attributes, ~attributes);
+	return true;
 }
 
 int odgw_socket_asked_size(int fd, int which)
@@ -178,7 +186,8 @@ int odgw_socket_attach(int fd)
 
 	return odgw_queue_attach(fd,
 		(attributes & ODGW_NO_UNREACH ? ODG_BIND_NO_UNREACH : 0) |
-		(attributes & ODGW_NO_NETRESET ? ODG_BIND_NO_NETRESET : 0));
+		(attributes & ODGW_NO_NETRESET ? ODG_BIND_NO_NETRESET : 0) |
+		(attributes & ODGW_KEEP_REST ? ODG_BIND_PARTIAL : 0));
 }
 
 int *odgw_socket_open_type(void)

@@ -257,6 +257,8 @@ uint32_t odgw_status_from_cqe(const struct odg_cqe *cqe)
 {
 	size_t i;
 
+	if (!cqe->status && cqe->flags & ODG_CQE_PARTIAL)
+		return STATUS_RECEIVE_PARTIAL;
 	for (i = 0; i < ARRAY_SIZE(completions); i++)
 		if (completions[i].err == -cqe->status)
 			return completions[i].status;

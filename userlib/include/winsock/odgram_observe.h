@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * odgram's one addition to the Winsock face: see the whole completion.
+ * An addition of odgram's to the Winsock face: see the whole completion.
  *
  * OVERLAPPED has a status and a byte count.  The kernel tells more: when the
  * datagram arrived and when its completion was made, by which interface it
