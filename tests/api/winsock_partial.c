@@ -262,9 +262,9 @@ static void a57_nonoverlapped(void **state)
 
 	(void)state;
 	snd(twenty);
-	snd("next");
 	assert_int_equal(receive(&op, 8), 0);
 	expect(&op, "abcdefgh", MSG_PARTIAL);
+	snd("next");
 	assert_int_equal(receive(&op, 5), 0);
 	expect(&op, "ijklm", MSG_PARTIAL);
 	assert_int_equal(receive(&op, 50), 0);
@@ -520,9 +520,9 @@ static void a56_switched_off_again(void **state)
 
 	(void)state;
 	snd(twenty);
-	snd("next");
 	assert_int_equal(receive(&op, 8), 0);
 	expect(&op, "abcdefgh", MSG_PARTIAL);
+	snd("next");
 	keep_rest(r, FALSE);
 	/* The rest is there, but what it is too long for is cut off. */
 	assert_int_equal(receive(&op, 8), WSAEMSGSIZE);
