@@ -691,8 +691,9 @@ struct odg_rqe {
  * that one's completion has ODG_CQE_MORE clear, the entry is given back, and what
  * was posted behind it is next.
  *
- * A datagram that is longer than what remains is truncated (or goes on in the next
- * receive, ODG_BIND_PARTIAL), as always, and ends the receive; with @least the size of the largest datagram expected there are none.
+ * A datagram that is longer than what remains is truncated as always, or goes on in
+ * the next receive (ODG_BIND_PARTIAL), and ends this one; with @least the size of the
+ * largest datagram expected there are none.
  * What ends it without a datagram (-ECANCELED, or -EFAULT and -EINVAL if the
  * program changed the entry or gave the region back) names the place where the next
  * one would have begun.  The entry is read anew, and judged, for each datagram.
