@@ -353,6 +353,61 @@ TEST(bi14_change_of_addresses_pends)
 	EQ(done(op), WSA_OPERATION_ABORTED);
 }
 
+static BOOL cancel_io(struct op *op)
+{
+	(void)op;
+	return CancelIo((HANDLE)R);
+}
+
+static BOOL cancel_one(struct op *op)
+{
+	return CancelIoEx((HANDLE)R, &op->ov);
+}
+
+static BOOL cancel_all(struct op *op)
+{
+	(void)op;
+	return CancelIoEx((HANDLE)R, NULL);
+}
+
+static void changes_are_cancelled(BOOL (*cancel)(struct op *op))
+{
+	struct op *op = op_ev(1), *receive = op_ev(10);
+	struct sockaddr_in to = { 0 };
+	DWORD n = POISON;
+
+	pair();
+	to.sin_family = AF_INET;
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	EQ(io(SIO_ADDRESS_LIST_CHANGE, NULL, 0, NULL, 0, &n, &op->ov), WSA_IO_PENDING);
+	CHECK(cancel(op));
+	EQ(done(op), WSA_OPERATION_ABORTED);
+	EQ(io(SIO_ROUTING_INTERFACE_CHANGE, &to, sizeof(to), NULL, 0, &n, &op->ov),
+	   WSA_IO_PENDING);
+	CHECK(cancel(op));
+	EQ(done(op), WSA_OPERATION_ABORTED);
+	CHECK(!CancelIoEx((HANDLE)R, NULL));
+	EQ(GetLastError(), ERROR_NOT_FOUND);
+	EQ(post(receive), WSA_IO_PENDING);
+	snd(5);
+	EQ(done(receive), 0);
+}
+
+TEST(bi14_bx1_changes_are_cancelled_by_their_thread)
+{
+	changes_are_cancelled(cancel_io);
+}
+
+TEST(bi14_bx2_changes_are_cancelled_one_by_one)
+{
+	changes_are_cancelled(cancel_one);
+}
+
+TEST(bi14_bx2_changes_are_cancelled_with_all)
+{
+	changes_are_cancelled(cancel_all);
+}
+
 TEST(bi14_change_of_a_route_is_told)
 {
 #ifdef _WIN32

@@ -13,10 +13,10 @@ static int cancel(HANDLE file, struct odgw_match *match, unsigned int *found)
 	if (odgw_socket_lookup((SOCKET)file, &sock))
 		return ERROR_INVALID_HANDLE;
 	match->fd = sock.fd;
-	/* Of the whole socket: the kernel knows it by any descriptor. */
-	*found = match->tid || match->overlapped ?
-		 odgw_queues_cancel(match) :
-		 odgw_queues_cancel_socket(sock.fd, false);
+	*found = odgw_queues_cancel(match);
+	/* Of the whole socket: what was started by another descriptor of it, too. */
+	if (!match->tid && !match->overlapped)
+		*found += odgw_queues_cancel_socket(sock.fd, false);
 	return 0;
 }
 
