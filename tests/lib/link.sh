@@ -156,6 +156,10 @@ documented() {
 	done <"$tmp/map" | { ! grep .; }
 }
 
+short_echoes() {
+	wc -l userlib/examples/echo-*.c | awk '$2 != "total" && $1 >= 120' | { ! grep .; }
+}
+
 # A tree of its own: the installation is not made by who may be building.
 ok "make install" make -s -C userlib BUILD="$tmp/build" WERROR=1 \
 	DESTDIR="$root" PREFIX=/usr install
@@ -174,6 +178,7 @@ for cc in 'gcc -x c' 'clang -x c' 'g++ -x c++' 'clang++ -x c++'; do
 done
 ok "first.c as in its first line" \
 	cc userlib/examples/first.c $(flags odgram) -o "$tmp/first"
+ok "the echo servers have less than 120 lines each" short_echoes
 ok "exports are those of the map" exports
 ok "the static library defines no other names" static_names
 ok "every export is declared" declared

@@ -72,6 +72,49 @@ TEST(brm2_nulls)
 	EQ(n, 5);
 }
 
+TEST(brm2_lengths_without_a_place)
+{
+	DWORD n = POISON;
+
+	pair();
+	get_it();
+	snd(5);
+	m.msg.name = NULL;
+	EQ(recv_msg(R, &m.msg, &n, NULL, NULL), SOCKET_ERROR);
+	EQ(WSAGetLastError(), WSAEFAULT);
+	m.msg.namelen = 0;
+	m.msg.Control.buf = NULL;
+	EQ(recv_msg(R, &m.msg, &n, NULL, NULL), SOCKET_ERROR);
+	EQ(WSAGetLastError(), WSAEFAULT);
+	EQ(n, POISON);
+	m.msg.Control.len = 0;
+	EQ(recv_msg(R, &m.msg, &n, NULL, NULL), 0);
+	EQ(n, 5);
+	CHECK(letters(m.data, 5));
+}
+
+TEST(brm3_other_flags)
+{
+	static const DWORD flags[] = { MSG_OOB, MSG_PARTIAL, 0x40000000 };
+	DWORD n = POISON;
+	int i;
+
+	pair();
+	get_it();
+	snd(5);
+	for (i = 0; i < 3; i++) {
+		m.msg.dwFlags = flags[i];
+		EQ(recv_msg(R, &m.msg, &n, NULL, NULL), SOCKET_ERROR);
+		EQ(WSAGetLastError(), WSAEOPNOTSUPP);
+	}
+	m.msg.dwFlags = MSG_PEEK;
+	EQ(recv_msg(R, &m.msg, NULL, &m.ov, NULL), SOCKET_ERROR);
+	EQ(WSAGetLastError(), WSAEOPNOTSUPP);
+	m.msg.dwFlags = 0;
+	EQ(recv_msg(R, &m.msg, &n, NULL, NULL), 0);
+	EQ(n, 5);
+}
+
 TEST(brm3_peek)
 {
 	DWORD n = 0;
@@ -145,6 +188,112 @@ TEST(brm6_brm8_destination_address)
 	memcpy(&info, WSA_CMSG_DATA(c), sizeof(info));
 	EQ(info.addr.s_addr, htonl(INADDR_LOOPBACK));
 	CHECK(info.ifindex != 0);
+}
+
+/* told - one control message alone, with an INT */
+static int told(int level, int type)
+{
+	WSACMSGHDR *c = WSA_CMSG_FIRSTHDR(&m.msg);
+	int value;
+
+	CHECK(c != NULL);
+	EQ(c->cmsg_level, level);
+	EQ(c->cmsg_type, type);
+	EQ(c->cmsg_len, sizeof(*c) + sizeof(value));
+	CHECK(!WSA_CMSG_NXTHDR(&m.msg, c));
+	memcpy(&value, WSA_CMSG_DATA(c), sizeof(value));
+	return value;
+}
+
+TEST(brm8_time_to_live)
+{
+	int ttl = 33;
+	DWORD n = 0;
+
+	pair();
+	get_it();
+	EQ(ask_for(IP_RECVTTL), 0);
+	EQ(setsockopt(S, IPPROTO_IP, IP_TTL, (char *)&ttl, sizeof(ttl)), 0);
+	snd(5);
+	EQ(recv_msg(R, &m.msg, &n, NULL, NULL), 0);
+	EQ(told(IPPROTO_IP, IP_TTL), 33);
+}
+
+TEST(brm8_type_of_service)
+{
+	int tos = 0x12;
+	DWORD n = 0;
+
+	pair();
+	get_it();
+	EQ(ask_for(IP_RECVTOS), 0);
+	EQ(setsockopt(S, IPPROTO_IP, IP_TOS, (char *)&tos, sizeof(tos)), 0);
+	snd(5);
+	EQ(recv_msg(R, &m.msg, &n, NULL, NULL), 0);
+	EQ(told(IPPROTO_IP, IP_TOS), 0x12);
+}
+
+static void pair6(void)
+{
+	struct sockaddr_in6 at, from;
+
+	if (!have_ipv6())
+		SKIP("no IPv6 here");
+	R = WSASocketW(AF_INET6, SOCK_DGRAM, IPPROTO_UDP, NULL, 0, WSA_FLAG_OVERLAPPED);
+	S = WSASocketW(AF_INET6, SOCK_DGRAM, IPPROTO_UDP, NULL, 0, 0);
+	bind_lo6(R, &at);
+	bind_lo6(S, &from);
+	EQ(connect(S, (struct sockaddr *)&at, sizeof(at)), 0);
+	get_it();
+}
+
+static void receive6(int option)
+{
+	DWORD n = 0, on = 1;
+
+	pair6();
+	EQ(setsockopt(R, IPPROTO_IPV6, option, (char *)&on, sizeof(on)), 0);
+	on = 33;
+	EQ(setsockopt(S, IPPROTO_IPV6, IPV6_UNICAST_HOPS, (char *)&on, sizeof(on)), 0);
+	on = 0x12;
+	if (option == IPV6_RECVTCLASS)
+		EQ(setsockopt(S, IPPROTO_IPV6, IPV6_TCLASS, (char *)&on, sizeof(on)), 0);
+	EQ(send(S, "abcde", 5, 0), 5);
+	EQ(recv_msg(R, &m.msg, &n, NULL, NULL), 0);
+	EQ(n, 5);
+	EQ(m.msg.namelen, sizeof(struct sockaddr_in6));
+	EQ(m.msg.dwFlags, 0);
+}
+
+TEST(brm8_destination_address_v6)
+{
+	struct in6_pktinfo_windows {
+		struct in6_addr addr;
+		ULONG ifindex;
+	} info;
+	WSACMSGHDR *c;
+
+	receive6(IPV6_PKTINFO);
+	c = WSA_CMSG_FIRSTHDR(&m.msg);
+	CHECK(c != NULL);
+	EQ(c->cmsg_level, IPPROTO_IPV6);
+	EQ(c->cmsg_type, IPV6_PKTINFO);
+	EQ(c->cmsg_len, sizeof(*c) + sizeof(info));
+	memcpy(&info, WSA_CMSG_DATA(c), sizeof(info));
+	CHECK(!memcmp(&info.addr, &in6addr_loopback, sizeof(info.addr)));
+	CHECK(info.ifindex != 0);
+}
+
+TEST(brm8_hop_limit)
+{
+	receive6(IPV6_HOPLIMIT);
+	EQ(told(IPPROTO_IPV6, IPV6_HOPLIMIT), 33);
+}
+
+TEST(brm8_traffic_class)
+{
+	receive6(IPV6_RECVTCLASS);
+	EQ(told(IPPROTO_IPV6, IPV6_TCLASS), 0x12);
 }
 
 TEST(brm7_written_at_completion)
