@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Numbers and layouts.  A name that the C library has keeps the C library's
- * value here: those are compared on Windows only.
+ * value: NUMBER() tells Windows' and Linux's.
  */
 #define UNICODE
 #include "harness.h"
@@ -17,6 +17,8 @@
 #endif
 
 #define SAME(name, value)	EQ((long long)(name), (long long)(value))
+#define NUMBER(name, windows, linux) \
+	SAME((uint32_t)(name), (uint32_t)(under_windows() ? (windows) : (linux)))
 
 TEST(bn1_sizes)
 {
@@ -125,13 +127,15 @@ TEST(bn7_message_flags)
 	SAME(MSG_PEEK, 2);
 	SAME(MSG_DONTROUTE, 4);
 	SAME(MSG_PARTIAL, 0x8000);
-#ifdef _WIN32
-	SAME(MSG_WAITALL, 8);
-	SAME(MSG_INTERRUPT, 0x10);
-	SAME(MSG_TRUNC, 0x100);
-	SAME(MSG_CTRUNC, 0x200);
 	SAME(MSG_BCAST, 0x400);
 	SAME(MSG_MCAST, 0x800);
+	NUMBER(MSG_WAITALL, 8, 0x100);
+	NUMBER(MSG_TRUNC, 0x100, 0x20);
+	NUMBER(MSG_CTRUNC, 0x200, 8);
+#ifdef _WIN32
+	SAME(MSG_INTERRUPT, 0x10);
+#elif defined(MSG_INTERRUPT) || defined(MSG_PUSH_IMMEDIATE)
+	FAIL("their numbers are other flags' here");
 #endif
 }
 
@@ -144,6 +148,10 @@ TEST(bn8_socket_flags)
 	SAME(WSA_FLAG_MULTIPOINT_D_LEAF, 0x10);
 	SAME(WSA_FLAG_ACCESS_SYSTEM_SECURITY, 0x40);
 	SAME(WSA_FLAG_NO_HANDLE_INHERIT, 0x80);
+	SAME(WSA_FLAG_REGISTERED_IO, 0x100);
+	SAME(JL_SENDER_ONLY, 1);
+	SAME(JL_RECEIVER_ONLY, 2);
+	SAME(JL_BOTH, 4);
 	SAME(FROM_PROTOCOL_INFO, -1);
 }
 
@@ -156,37 +164,114 @@ TEST(bn9_families_and_types)
 	SAME(SD_RECEIVE, 0);
 	SAME(SD_SEND, 1);
 	SAME(SD_BOTH, 2);
-#ifdef _WIN32
-	SAME(AF_INET6, 23);
-	SAME(SOL_SOCKET, 0xffff);
+	NUMBER(AF_INET6, 23, 10);
+	NUMBER(SOL_SOCKET, 0xffff, 1);
+}
+
+TEST(bn10_socket_options)
+{
+	NUMBER(SO_REUSEADDR, 4, 2);
+	NUMBER(SO_BROADCAST, 0x20, 6);
+	NUMBER(SO_EXCLUSIVEADDRUSE, ~4, ~2);
+	NUMBER(SO_SNDBUF, 0x1001, 7);
+	NUMBER(SO_RCVBUF, 0x1002, 8);
+	NUMBER(SO_SNDTIMEO, 0x1005, 21);
+	NUMBER(SO_RCVTIMEO, 0x1006, 20);
+	NUMBER(SO_ERROR, 0x1007, 4);
+	NUMBER(SO_TYPE, 0x1008, 3);
+	SAME(SO_MAX_MSG_SIZE, 0x2003);
+	SAME(SO_PROTOCOL_INFOA, 0x2004);
+	SAME(SO_PROTOCOL_INFOW, 0x2005);
+	SAME(SO_OPENTYPE, 0x7008);
+	SAME(SO_SYNCHRONOUS_ALERT, 0x10);
+	SAME(SO_SYNCHRONOUS_NONALERT, 0x20);
+}
+
+/* Windows' own are moved up here, out of the way of Linux's. */
+TEST(bn11_ip_options)
+{
+	NUMBER(IP_OPTIONS, 1, 4);
+	NUMBER(IP_HDRINCL, 2, 3);
+	NUMBER(IP_TOS, 3, 1);
+	NUMBER(IP_TTL, 4, 2);
+	NUMBER(IP_MULTICAST_IF, 9, 32);
+	NUMBER(IP_MULTICAST_TTL, 10, 33);
+	NUMBER(IP_MULTICAST_LOOP, 11, 34);
+	NUMBER(IP_ADD_MEMBERSHIP, 12, 35);
+	NUMBER(IP_DROP_MEMBERSHIP, 13, 36);
+	NUMBER(IP_DONTFRAGMENT, 14, 0x1000e);
+	NUMBER(IP_PKTINFO, 19, 8);
+	NUMBER(IP_RECVTTL, 21, 12);
+	NUMBER(IP_HOPLIMIT, 21, 12);
+	NUMBER(IP_UNICAST_IF, 31, 50);
+	NUMBER(IP_RECVTOS, 40, 13);
+	NUMBER(IPV6_UNICAST_HOPS, 4, 16);
+	NUMBER(IPV6_MULTICAST_IF, 9, 17);
+	NUMBER(IPV6_MULTICAST_HOPS, 10, 18);
+	NUMBER(IPV6_MULTICAST_LOOP, 11, 19);
+	NUMBER(IPV6_JOIN_GROUP, 12, 20);
+	NUMBER(IPV6_LEAVE_GROUP, 13, 21);
+	NUMBER(IPV6_DONTFRAG, 14, 62);
+	NUMBER(IPV6_PKTINFO, 19, 50);
+	NUMBER(IPV6_HOPLIMIT, 21, 52);
+	NUMBER(IPV6_V6ONLY, 27, 26);
+	NUMBER(IPV6_TCLASS, 39, 67);
+	NUMBER(IPV6_RECVTCLASS, 40, 66);
+}
+
+TEST(bn12_ioctl_codes)
+{
+	NUMBER(FIONREAD, 0x4004667fU, 0x541bU);
+	NUMBER(FIONBIO, 0x8004667eU, 0x5421U);
+	NUMBER(SIOCATMARK, 0x40047307U, 0x8905U);
+	SAME((uint32_t)SIO_ENABLE_CIRCULAR_QUEUEING, 0x28000002U);
+	SAME((uint32_t)SIO_FLUSH, 0x28000004U);
+	SAME((uint32_t)SIO_GET_BROADCAST_ADDRESS, 0x48000005U);
+	SAME((uint32_t)SIO_GET_EXTENSION_FUNCTION_POINTER, 0xc8000006U);
+	SAME((uint32_t)SIO_MULTIPOINT_LOOPBACK, 0x88000009U);
+	SAME((uint32_t)SIO_MULTICAST_SCOPE, 0x8800000aU);
+	SAME((uint32_t)SIO_ADDRESS_LIST_QUERY, 0x48000016U);
+	SAME((uint32_t)SIO_BASE_HANDLE, 0x48000022U);
+	SAME((uint32_t)SIO_UDP_CONNRESET, 0x9800000cU);
+	/* Too new for some Windows compilers. */
+#if !defined(_WIN32) || defined(SIO_UDP_NETRESET)
+	SAME((uint32_t)SIO_UDP_NETRESET, 0x9800000fU);
+#endif
+#if !defined(_WIN32) || defined(SIO_GET_MULTIPLE_EXTENSION_FUNCTION_POINTER)
+	SAME((uint32_t)SIO_GET_MULTIPLE_EXTENSION_FUNCTION_POINTER, 0xc8000024U);
 #endif
 }
 
-#ifdef _WIN32
-TEST(bn10_bn11_bn12_bn13_bn14_bn15_windows_numbers)
+static bool same_id(GUID is, GUID want)
 {
-	GUID recvmsg = WSAID_WSARECVMSG;
+	return !memcmp(&is, &want, sizeof(is));
+}
 
-	SAME(SO_REUSEADDR, 4);
-	SAME(SO_RCVBUF, 0x1002);
-	SAME(SO_RCVTIMEO, 0x1006);
-	SAME(IP_TTL, 4);
-	SAME(IP_PKTINFO, 19);
-	SAME((uint32_t)FIONREAD, 0x4004667FU);
-	SAME((uint32_t)FIONBIO, 0x8004667EU);
-	SAME((uint32_t)SIO_UDP_CONNRESET, 0x9800000CU);
-	SAME(recvmsg.Data1, 0xf689d7c8U);
+TEST(bn13_extension_functions)
+{
+	GUID recvmsg = WSAID_WSARECVMSG, sendmsg = WSAID_WSASENDMSG;
+	GUID rio = WSAID_MULTIPLE_RIO;
+
+	CHECK(same_id(recvmsg, (GUID){ 0xf689d7c8, 0x6f1f, 0x436b,
+		{ 0x8a, 0x53, 0xe5, 0x4f, 0xe3, 0x51, 0xc3, 0x22 } }));
+	CHECK(same_id(sendmsg, (GUID){ 0xa441e712, 0x754f, 0x43ca,
+		{ 0x84, 0xa7, 0x0d, 0xee, 0x44, 0xcf, 0x60, 0x6d } }));
+	CHECK(same_id(rio, (GUID){ 0x8509e081, 0x96dd, 0x4005,
+		{ 0xb1, 0x65, 0x9e, 0x2e, 0xe8, 0xc7, 0x9e, 0x3f } }));
+}
+
+TEST(bn14_bn15_network_events_and_modes)
+{
 	SAME(FD_READ, 1);
 	SAME(FD_WRITE, 2);
+	SAME(FD_OOB, 4);
+	SAME(FD_ACCEPT, 8);
+	SAME(FD_CONNECT, 0x10);
+	SAME(FD_CLOSE, 0x20);
+	SAME(FD_MAX_EVENTS, 10);
 	SAME(FILE_SKIP_COMPLETION_PORT_ON_SUCCESS, 1);
 	SAME(FILE_SKIP_SET_EVENT_ON_HANDLE, 2);
 }
-#else
-TEST(bn10_bn11_bn12_bn13_bn14_bn15_windows_numbers)
-{
-	SKIP("options and requests keep the C library's numbers; the rest comes with its calls");
-}
-#endif
 
 #define LAYOUT(type, size) \
 	SAME(sizeof(type), size)
@@ -228,31 +313,33 @@ TEST(bl14_address_of_either_kind)
 	LAYOUT(struct sockaddr_in6, 28);
 }
 
-#ifdef _WIN32
 TEST(bl3_bl4_bl5_bl6_bl7_layouts)
 {
 	LAYOUT(OVERLAPPED_ENTRY, 32);
+	AT(OVERLAPPED_ENTRY, lpCompletionKey, 0);
 	AT(OVERLAPPED_ENTRY, lpOverlapped, 8);
 	AT(OVERLAPPED_ENTRY, Internal, 16);
 	AT(OVERLAPPED_ENTRY, dwNumberOfBytesTransferred, 24);
 	LAYOUT(WSAMSG, 56);
+	AT(WSAMSG, name, 0);
+	AT(WSAMSG, namelen, 8);
+	AT(WSAMSG, lpBuffers, 16);
+	AT(WSAMSG, dwBufferCount, 24);
 	AT(WSAMSG, Control, 32);
 	AT(WSAMSG, dwFlags, 48);
 	LAYOUT(WSACMSGHDR, 16);
+	AT(WSACMSGHDR, cmsg_level, 8);
+	AT(WSACMSGHDR, cmsg_type, 12);
 	LAYOUT(IN_PKTINFO, 8);
+	AT(IN_PKTINFO, ipi_addr, 0);
+	AT(IN_PKTINFO, ipi_ifindex, 4);
 	LAYOUT(IN6_PKTINFO, 20);
+	AT(IN6_PKTINFO, ipi6_addr, 0);
+	AT(IN6_PKTINFO, ipi6_ifindex, 16);
 }
-#else
-TEST(bl3_bl4_bl5_bl6_bl7_layouts)
-{
-	SKIP("the types come with the calls that use them");
-}
-#endif
 
 TEST(bn16_bl9_bl10_bl11_bl12_bl13_registered_io)
 {
-	GUID id = WSAID_MULTIPLE_RIO;
-
 	SAME((ULONG_PTR)RIO_INVALID_BUFFERID, 0xffffffff);
 	SAME((ULONG_PTR)RIO_INVALID_CQ, 0);
 	SAME((ULONG_PTR)RIO_INVALID_RQ, 0);
@@ -264,7 +351,6 @@ TEST(bn16_bl9_bl10_bl11_bl12_bl13_registered_io)
 	SAME(RIO_MSG_COMMIT_ONLY, 8);
 	SAME(RIO_EVENT_COMPLETION, 1);
 	SAME(RIO_IOCP_COMPLETION, 2);
-	SAME(id.Data1, 0x8509e081U);
 	LAYOUT(RIO_BUF, 16);
 	AT(RIO_BUF, BufferId, 0);
 	AT(RIO_BUF, Offset, 8);
