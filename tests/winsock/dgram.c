@@ -155,21 +155,24 @@ TEST(bg14_with_a_time_limit)
 	EQ(n, 5);
 }
 
-#ifdef _WIN32
-#define DUPLICATE(h) \
-	DuplicateHandle(GetCurrentProcess(), (HANDLE)R, GetCurrentProcess(), &(h), \
-			0, FALSE, DUPLICATE_SAME_ACCESS)
-#endif
+static HANDLE duplicate(HANDLE h, DWORD options)
+{
+	HANDLE copy = NULL;
+
+	CHECK(DuplicateHandle(GetCurrentProcess(), h, GetCurrentProcess(), &copy, 0,
+			      FALSE, options));
+	CHECK(copy != NULL);
+	return copy;
+}
 
 TEST(bk16_duplicated_handle)
 {
-#ifdef _WIN32
 	struct op *op = op_ev(10), *now = op_new(10);
 	DWORD n, flags;
 	HANDLE dup;
 
 	pair();
-	CHECK(DUPLICATE(dup));
+	dup = duplicate((HANDLE)R, DUPLICATE_SAME_ACCESS);
 	snd(5);
 	EQ(recv_now_on((SOCKET)dup, now), 0);
 	EQ(post_on((SOCKET)dup, op), WSA_IO_PENDING);
@@ -177,14 +180,38 @@ TEST(bk16_duplicated_handle)
 	EQ(wait_op(op), 0);
 	CHECK(!WSAGetOverlappedResult((SOCKET)dup, &op->ov, &n, FALSE, &flags));
 	EQ(WSAGetLastError(), WSAENOTSOCK);
-#else
-	SKIP("no DuplicateHandle() here: dup() makes another socket handle");
-#endif
+	EQ(got(op), 0);
+	EQ(op->got_bytes, 6);
+	CHECK(CloseHandle(dup));
+	still_works();
+}
+
+TEST(bk16_duplicate_closed_as_a_socket)
+{
+	pair();
+	EQ(closesocket((SOCKET)duplicate((HANDLE)R, DUPLICATE_SAME_ACCESS)), 0);
+	still_works();
+}
+
+TEST(bk16_bad_duplicates)
+{
+	HANDLE copy = NULL;
+
+	pair();
+	CHECK(!DuplicateHandle(GetCurrentProcess(), INVALID_HANDLE_VALUE - 4,
+			       GetCurrentProcess(), &copy, 0, FALSE,
+			       DUPLICATE_SAME_ACCESS));
+	EQ(GetLastError(), ERROR_INVALID_HANDLE);
+	copy = duplicate((HANDLE)R, DUPLICATE_SAME_ACCESS | DUPLICATE_CLOSE_SOURCE);
+	/* Its number may be free for the copy. */
+	CHECK(copy == (HANDLE)R || !CloseHandle((HANDLE)R));
+	R = (SOCKET)copy;
+	snd(5);
+	EQ(recv_now(op_new(10)), 0);
 }
 
 TEST(bk17_bcp21_cancelled_with_the_last_handle)
 {
-#ifdef _WIN32
 	HANDLE port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 0);
 	struct op *op = op_new(10);
 	OVERLAPPED *ov;
@@ -194,7 +221,7 @@ TEST(bk17_bcp21_cancelled_with_the_last_handle)
 
 	pair();
 	CHECK(CreateIoCompletionPort((HANDLE)R, port, 7, 0) == port);
-	CHECK(DUPLICATE(dup));
+	dup = duplicate((HANDLE)R, DUPLICATE_SAME_ACCESS);
 	EQ(post_on((SOCKET)dup, op), WSA_IO_PENDING);
 	EQ(closesocket(R), 0);
 	CHECK(!GetQueuedCompletionStatus(port, &n, &key, &ov, QUIET));
@@ -205,9 +232,94 @@ TEST(bk17_bcp21_cancelled_with_the_last_handle)
 	EQ(key, 7);
 	EQ(n, 0);
 	EQ(GetLastError(), ERROR_OPERATION_ABORTED);
-#else
-	SKIP("no DuplicateHandle() here: dup() makes another socket handle");
-#endif
+}
+
+/* They are one socket: bound to the port whichever was, and so are their calls. */
+TEST(bcp21_bk17_duplicates_share_a_port)
+{
+	HANDLE port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 0);
+	HANDLE other = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 0);
+	struct op *op[3] = { op_new(10), op_new(10), op_new(10) };
+	OVERLAPPED *ov;
+	ULONG_PTR key;
+	HANDLE dup;
+	DWORD n, i;
+
+	pair();
+	dup = duplicate((HANDLE)R, DUPLICATE_SAME_ACCESS);
+	/* Pending before the port, by the handle that is not bound. */
+	EQ(post_on((SOCKET)dup, op[0]), WSA_IO_PENDING);
+	CHECK(CreateIoCompletionPort((HANDLE)R, port, 7, 0) == port);
+	CHECK(!CreateIoCompletionPort(dup, other, 8, 0));
+	EQ(GetLastError(), ERROR_INVALID_PARAMETER);
+	EQ(post_on((SOCKET)dup, op[1]), WSA_IO_PENDING);
+	EQ(post_on(R, op[2]), WSA_IO_PENDING);
+	EQ(closesocket(R), 0);
+	for (i = 0; i < 3; i++) {
+		snd(5);
+		CHECK(GetQueuedCompletionStatus(port, &n, &key, &ov, LIMIT));
+		CHECK(ov == &op[i]->ov);
+		EQ(key, 7);
+		EQ(n, 5);
+	}
+	CHECK(CloseHandle(dup));
+}
+
+TEST(bx1_bx2_cancel_by_a_duplicate)
+{
+	struct op *op[2] = { op_ev(10), op_ev(10) };
+	HANDLE dup;
+
+	pair();
+	dup = duplicate((HANDLE)R, DUPLICATE_SAME_ACCESS);
+	EQ(post(op[0]), WSA_IO_PENDING);
+	EQ(post(op[1]), WSA_IO_PENDING);
+	CHECK(CancelIoEx(dup, &op[1]->ov));
+	EQ(done(op[1]), WSA_OPERATION_ABORTED);
+	CHECK(!is_set(op[0]->ov.hEvent));
+	CHECK(CancelIo(dup));
+	EQ(done(op[0]), WSA_OPERATION_ABORTED);
+	still_works();
+}
+
+TEST(bv16_bk17_duplicates_are_signaled_together)
+{
+	struct op *op = op_new(10);
+	HANDLE dup;
+
+	pair();
+	dup = duplicate((HANDLE)R, DUPLICATE_SAME_ACCESS);
+	EQ(post(op), WSA_IO_PENDING);
+	CHECK(!is_set(dup));
+	EQ(closesocket(R), 0);
+	CHECK(!is_set(dup));
+	snd(5);
+	EQ(WaitForSingleObject(dup, LIMIT), WAIT_OBJECT_0);
+	UNTIL(HasOverlappedIoCompleted(&op->ov));
+	EQ(op->ov.InternalHigh, 5);
+}
+
+TEST(bv3_bcp19_duplicates_of_events_and_ports)
+{
+	HANDLE event = WSACreateEvent(), port;
+	HANDLE event2 = duplicate(event, DUPLICATE_SAME_ACCESS), port2;
+	OVERLAPPED *ov;
+	ULONG_PTR key;
+	DWORD n;
+
+	CHECK(WSASetEvent(event));
+	CHECK(WSACloseEvent(event));
+	CHECK(is_set(event2));
+	CHECK(ResetEvent(event2));
+	CHECK(!is_set(event2));
+
+	port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 0);
+	port2 = duplicate(port, DUPLICATE_SAME_ACCESS);
+	CHECK(PostQueuedCompletionStatus(port, 1, 2, NULL));
+	CHECK(CloseHandle(port));
+	CHECK(GetQueuedCompletionStatus(port2, &n, &key, &ov, LIMIT));
+	EQ(n, 1);
+	EQ(key, 2);
 }
 
 TEST(bcp19_port_lives_with_its_sockets)

@@ -2,11 +2,10 @@
 /*
  * What is kept of a socket besides its attributes (socket.c): the completion port it
  * is bound to, its notification modes, and the event that a wait for the socket
- * itself waits for.
+ * itself waits for.  Duplicates (DuplicateHandle(), WSADuplicateSocket()) share it.
  *
  * Few sockets have any of it.  The entries stand in chunks that are never freed;
- * whether a descriptor has one in use is read without the lock, which protects the
- * rest.
+ * whether a descriptor has one is read without the lock, which protects the rest.
  */
 #include <stdlib.h>
 
@@ -15,34 +14,49 @@
 #define CHUNK		1024
 #define MAX_CHUNKS	1024
 
-struct entry {
-	atomic_bool used;
+struct kept {
+	unsigned int descriptors;
 	unsigned char modes;
 	struct odgw_iocp *port;
 	ULONG_PTR key;
 	struct odgw_event *event;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static _Atomic(struct entry *) chunks[MAX_CHUNKS];
+typedef _Atomic(struct kept *) entry;
 
-/* peek - the entry of a descriptor if it is in use, or NULL */
-static struct entry *peek(int fd)
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic(entry *) chunks[MAX_CHUNKS];
+
+/* entry_of - of a descriptor; NULL: it never had anything */
+static entry *entry_of(int fd)
 {
-	struct entry *chunk = NULL;
+	entry *chunk = NULL;
 
 	if (fd / CHUNK < MAX_CHUNKS)
 		chunk = atomic_load_explicit(&chunks[fd / CHUNK],
 					     memory_order_acquire);
-	return chunk && atomic_load_explicit(&chunk[fd % CHUNK].used,
-					     memory_order_acquire) ?
-	       &chunk[fd % CHUNK] : NULL;
+	return chunk ? &chunk[fd % CHUNK] : NULL;
 }
 
-/* use - the entry of a descriptor, in use from now on; NULL: no memory; lock held */
-static struct entry *use(int fd)
+static bool has_any(int fd)
 {
-	struct entry *chunk;
+	entry *e = entry_of(fd);
+
+	return e && atomic_load_explicit(e, memory_order_relaxed);
+}
+
+/* find - what is kept of a descriptor, or NULL; lock held */
+static struct kept *find(int fd)
+{
+	entry *e = entry_of(fd);
+
+	return e ? atomic_load(e) : NULL;
+}
+
+/* make_entry - NULL: no memory; lock held */
+static entry *make_entry(int fd)
+{
+	entry *chunk;
 
 	if (fd / CHUNK >= MAX_CHUNKS)
 		return NULL;
@@ -53,19 +67,55 @@ static struct entry *use(int fd)
 			return NULL;
 		atomic_store(&chunks[fd / CHUNK], chunk);
 	}
-	atomic_store(&chunk[fd % CHUNK].used, true);
 	return &chunk[fd % CHUNK];
+}
+
+/* use - what is kept of a descriptor from now on; NULL: no memory; lock held */
+static struct kept *use(int fd)
+{
+	entry *e = make_entry(fd);
+	struct kept *k;
+
+	if (!e)
+		return NULL;
+	k = atomic_load(e);
+	if (!k) {
+		k = calloc(1, sizeof(*k));
+		if (!k)
+			return NULL;
+		k->descriptors = 1;
+		atomic_store(e, k);
+	}
+	return k;
+}
+
+bool odgw_assoc_share(int fd, int copy)
+{
+	struct kept *k;
+	entry *e;
+
+	pthread_mutex_lock(&lock);
+	k = use(fd);
+	e = make_entry(copy);
+	if (k && e) {
+		k->descriptors++;
+		atomic_store(e, k);
+	}
+	pthread_mutex_unlock(&lock);
+	return k && e;
 }
 
 struct odgw_assoc odgw_assoc_get(int fd)
 {
 	struct odgw_assoc a = { 0 };
-	struct entry *e = peek(fd);
+	struct kept *k;
 
-	if (!e)
+	if (!has_any(fd))
 		return a;
 	pthread_mutex_lock(&lock);
-	a = (struct odgw_assoc){ e->port, e->key, e->modes };
+	k = find(fd);
+	if (k)
+		a = (struct odgw_assoc){ k->port, k->key, k->modes };
 	if (a.port)
 		odgw_object_get(&a.port->obj);
 	pthread_mutex_unlock(&lock);
@@ -74,18 +124,18 @@ struct odgw_assoc odgw_assoc_get(int fd)
 
 int odgw_assoc_bind(int fd, struct odgw_iocp *port, ULONG_PTR key)
 {
-	struct entry *e;
+	struct kept *k;
 	int err = 0;
 
 	pthread_mutex_lock(&lock);
-	e = use(fd);
-	if (!e) {
+	k = use(fd);
+	if (!k) {
 		err = ERROR_NOT_ENOUGH_MEMORY;
-	} else if (e->port) {
+	} else if (k->port) {
 		err = ERROR_INVALID_PARAMETER;
 	} else {
-		e->port = port;
-		e->key = key;
+		k->port = port;
+		k->key = key;
 		odgw_object_get(&port->obj);
 	}
 	pthread_mutex_unlock(&lock);
@@ -94,14 +144,14 @@ int odgw_assoc_bind(int fd, struct odgw_iocp *port, ULONG_PTR key)
 
 int odgw_assoc_add_modes(int fd, unsigned char modes)
 {
-	struct entry *e;
+	struct kept *k;
 
 	pthread_mutex_lock(&lock);
-	e = use(fd);
-	if (e)
-		e->modes |= modes;
+	k = use(fd);
+	if (k)
+		k->modes |= modes;
 	pthread_mutex_unlock(&lock);
-	return e ? 0 : ERROR_NOT_ENOUGH_MEMORY;
+	return k ? 0 : ERROR_NOT_ENOUGH_MEMORY;
 }
 
 /*
@@ -112,17 +162,17 @@ struct odgw_event *odgw_assoc_event(int fd, int *err)
 {
 	struct odgw_event *ev = NULL;
 	bool fresh = false;
-	struct entry *e;
+	struct kept *k;
 
 	*err = WSA_NOT_ENOUGH_MEMORY;
 	pthread_mutex_lock(&lock);
-	e = use(fd);
-	if (e && !e->event) {
-		e->event = odgw_event_new(true, false, err);
-		fresh = e->event && !(e->modes & FILE_SKIP_SET_EVENT_ON_HANDLE);
+	k = use(fd);
+	if (k && !k->event) {
+		k->event = odgw_event_new(true, false, err);
+		fresh = k->event && !(k->modes & FILE_SKIP_SET_EVENT_ON_HANDLE);
 	}
-	if (e)
-		ev = e->event;
+	if (k)
+		ev = k->event;
 	if (ev)
 		odgw_object_get(&ev->obj);
 	pthread_mutex_unlock(&lock);
@@ -133,40 +183,40 @@ struct odgw_event *odgw_assoc_event(int fd, int *err)
 
 void odgw_assoc_signal(int fd, bool signaled)
 {
-	struct entry *e = peek(fd);
+	struct kept *k;
 
-	if (!e)
+	if (!has_any(fd))
 		return;
 	pthread_mutex_lock(&lock);
-	if (e->event && !signaled)
-		odgw_event_reset(e->event);
-	else if (e->event && !(e->modes & FILE_SKIP_SET_EVENT_ON_HANDLE))
-		odgw_event_set(e->event);
+	k = find(fd);
+	if (k && k->event && !signaled)
+		odgw_event_reset(k->event);
+	else if (k && k->event && !(k->modes & FILE_SKIP_SET_EVENT_ON_HANDLE))
+		odgw_event_set(k->event);
 	pthread_mutex_unlock(&lock);
 }
 
 void odgw_assoc_forget(int fd)
 {
-	struct odgw_iocp *port;
-	struct odgw_event *ev;
-	struct entry *e = peek(fd);
+	struct kept *k;
 
-	if (!e)
+	if (!has_any(fd))
 		return;
 	pthread_mutex_lock(&lock);
-	port = e->port;
-	ev = e->event;
-	e->port = NULL;
-	e->event = NULL;
-	e->modes = 0;
-	atomic_store(&e->used, false);
+	k = find(fd);
+	atomic_store(entry_of(fd), NULL);
+	if (k && --k->descriptors)
+		k = NULL;
 	pthread_mutex_unlock(&lock);
-	if (ev) {
-		odgw_event_close(ev);
-		odgw_event_put(ev);
+	if (!k)
+		return;
+	if (k->event) {
+		odgw_event_close(k->event);
+		odgw_event_put(k->event);
 	}
-	if (port)
-		odgw_object_put(&port->obj);
+	if (k->port)
+		odgw_object_put(&k->port->obj);
+	free(k);
 }
 
 void odgw_assoc_lock(void)

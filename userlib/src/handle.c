@@ -158,11 +158,9 @@ bool odgw_handle_close(HANDLE h)
 
 BOOL WINAPI CloseHandle(HANDLE h)
 {
-	bool closed;
-
 	odgw_enter();
-	closed = odgw_handle_close(h);
-	return !odgw_leave_failed(closed ? 0 : WSA_INVALID_HANDLE);
+	return !odgw_leave_failed(odgw_handle_close(h) ? 0 :
+				  odgw_socket_close_handle(h));
 }
 
 void odgw_handle_lock(void)

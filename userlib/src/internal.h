@@ -186,6 +186,7 @@ int odgw_sleep(struct pollfd *fds, unsigned int n, uint64_t deadline,
 #define ODGW_NO_UNREACH		0x100	/* SIO_UDP_CONNRESET, off */
 #define ODGW_NO_NETRESET	0x200	/* SIO_UDP_NETRESET, off */
 #define ODGW_KEEP_REST		0x400	/* ODG_KEEP_REST */
+#define ODGW_COPY		0x800	/* made by DuplicateHandle() */
 
 struct odgw_socket {
 	int fd;
@@ -213,6 +214,11 @@ int odgw_socket_attach(int fd);
 int *odgw_socket_open_type(void);
 /* A second descriptor of the socket @fd of process @pid. */
 int odgw_socket_adopt(pid_t pid, int fd, DWORD flags, int *copy);
+/* For handles of sockets: Win32 codes.  @inherit: by programs that are started */
+int odgw_socket_duplicate(HANDLE h, bool inherit, HANDLE *copy);
+int odgw_socket_close_handle(HANDLE h);
+/* Whether descriptors of ours name one socket. */
+bool odgw_socket_same(int a, int b);
 void odgw_socket_close_all(void);
 void odgw_socket_lock(void);
 void odgw_socket_unlock(void);
@@ -337,6 +343,7 @@ void odgw_thread_forked(void);
 /* rio.c and its like, which know more of each other in rio.h */
 
 void odgw_rio_socket_closing(int fd);	/* call it before close(2) */
+void odgw_rio_socket_renamed(int fd, int to);
 void odgw_rio_shutdown(void);
 void odgw_rio_lock(void);
 void odgw_rio_unlock(void);

@@ -55,6 +55,8 @@ struct odgw_assoc {
 };
 
 struct odgw_assoc odgw_assoc_get(int fd);
+/* @copy is another descriptor of the socket @fd; false: no memory. */
+bool odgw_assoc_share(int fd, int copy);
 int odgw_assoc_bind(int fd, struct odgw_iocp *port, ULONG_PTR key);
 int odgw_assoc_add_modes(int fd, unsigned char modes);
 /*

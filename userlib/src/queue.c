@@ -407,8 +407,8 @@ int odgw_queue_redirect(int fd, struct odgw_iocp *to, ULONG_PTR key)
 	odgw_queue_reap_locked(q);
 	for (i = 0; q->chan && q->chan->in_flight && i < q->chan->entries; i++) {
 		rec = &q->chan->records[i];
-		if (rec->state != ODGW_IN_FLIGHT || rec->op.fd != fd ||
-		    rec->op.no_packet || rec->to)
+		if (rec->state != ODGW_IN_FLIGHT || rec->op.no_packet || rec->to ||
+		    !odgw_socket_same(rec->op.fd, fd))
 			continue;
 		rec->spare = malloc(sizeof(*rec->spare));
 		if (!rec->spare) {

@@ -168,6 +168,8 @@ bool odgw_queues_find(LPWSAOVERLAPPED ov, enum odgw_notify *notify, int *fd,
 void odgw_queues_reap(void);
 /* Whether an overlapped op is in flight on a socket. */
 bool odgw_queues_busy(int fd);
+/* A descriptor is closed, and @to names the same socket: its ops are that one's. */
+void odgw_queues_rename(int fd, int to);
 void odgw_queues_shutdown(void);
 void odgw_queues_lock(void);
 void odgw_queues_unlock(void);

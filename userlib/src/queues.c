@@ -113,7 +113,7 @@ static bool matches(const struct odgw_record *rec, const struct odgw_match *matc
 {
 	return rec->state == ODGW_IN_FLIGHT &&
 	       rec->id != ODGW_STARTING(rec->serial) &&
-	       (match->fd < 0 || rec->op.fd == match->fd) &&
+	       (match->fd < 0 || odgw_socket_same(rec->op.fd, match->fd)) &&
 	       (!match->tid || rec->tid == match->tid) &&
 	       (!match->overlapped || rec->op.overlapped == match->overlapped) &&
 	       (!match->spares_port || rec->op.ev ||
@@ -236,8 +236,8 @@ static void busy_one(struct odgw_queue *q, void *arg)
 	for (i = 0; q->chan && q->chan->in_flight && i < q->chan->entries; i++) {
 		const struct odgw_record *rec = &q->chan->records[i];
 
-		if (rec->state == ODGW_IN_FLIGHT && rec->op.fd == b->fd &&
-		    !q->blocking)
+		if (rec->state == ODGW_IN_FLIGHT && !q->blocking &&
+		    odgw_socket_same(rec->op.fd, b->fd))
 			b->found = true;
 	}
 }
@@ -248,4 +248,26 @@ bool odgw_queues_busy(int fd)
 
 	for_each(busy_one, &b);
 	return b.found;
+}
+
+struct rename {
+	int fd;
+	int to;
+};
+
+static void rename_one(struct odgw_queue *q, void *arg)
+{
+	const struct rename *r = arg;
+	uint32_t i;
+
+	for (i = 0; q->chan && q->chan->in_flight && i < q->chan->entries; i++)
+		if (q->chan->records[i].op.fd == r->fd)
+			q->chan->records[i].op.fd = r->to;
+}
+
+void odgw_queues_rename(int fd, int to)
+{
+	struct rename r = { fd, to };
+
+	for_each(rename_one, &r);
 }

@@ -38,6 +38,9 @@ static int get_result(SOCKET s, LPWSAOVERLAPPED ov, DWORD *bytes, BOOL wait,
 	err = odgw_socket_lookup(s, &sock);
 	if (err)
 		return err;
+	/* On Windows, the call has a list of sockets, and a copy is not in it. */
+	if (sock.attributes & ODGW_COPY)
+		return WSAENOTSOCK;
 
 	if (is_pending(ov)) {
 		if (!wait)

@@ -108,6 +108,19 @@ void odgw_rio_socket_closing(int fd)
 	odgw_rio_unlock();
 }
 
+void odgw_rio_socket_renamed(int fd, int to)
+{
+	struct odgw_rio_rq *rq;
+
+	odgw_rio_lock();
+	rq = rq_of_fd(fd);
+	if (rq && remember(to, rq)) {
+		by_fd[fd] = NULL;
+		rq->sock.fd = to;
+	}
+	odgw_rio_unlock();
+}
+
 /*
  * sweep - closed sockets give their share back once nothing of them is left to
  * dequeue.  Most do so by odgw_rio_rq_drained(); this finds the others.

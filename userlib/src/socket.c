@@ -123,6 +123,28 @@ int odgw_socket_lookup_udp(SOCKET s, struct odgw_socket *sock)
 	return err || sock->udp ? err : WSAEOPNOTSUPP;
 }
 
+/* share_an_inode - as descriptors of one socket do */
+static bool share_an_inode(int a, int b)
+{
+	struct stat x, y;
+
+	return !fstat(a, &x) && !fstat(b, &y) && x.st_ino == y.st_ino &&
+	       x.st_dev == y.st_dev;
+}
+
+static bool is_duplicated(int fd)
+{
+	struct entry *entry = entry_of(fd);
+
+	return entry && atomic_load(&entry->attributes) & ODGW_DUPLICATED;
+}
+
+bool odgw_socket_same(int a, int b)
+{
+	return a == b ||
+	       (is_duplicated(a) && is_duplicated(b) && share_an_inode(a, b));
+}
+
 bool odgw_socket_mark(int fd, unsigned int attributes, bool on)
 {
 	struct entry *entry = make_entry(fd);
@@ -285,14 +307,29 @@ static int create(struct triple want, DWORD flags, int extra, int *fd)
 }
 
 /*
- * odgw_socket_adopt - both descriptors name one socket: closing one does not
- * cancel what is pending on the other.
+ * duplicated - @copy names the same socket as @fd, of this process: what is the
+ * socket's is shared, and closing one does not cancel what is pending.
  */
+static bool duplicated(int fd, int copy, unsigned int attributes)
+{
+	if (!remember(copy, attributes | ODGW_DUPLICATED) ||
+	    !odgw_assoc_share(fd, copy) ||
+	    !odgw_socket_mark(fd, ODGW_DUPLICATED, true)) {
+		odgw_assoc_forget(copy);
+		odgw_socket_mark(copy, ~0U, false);
+		return false;
+	}
+	odgw_socket_ask_size(copy, SO_RCVBUF, odgw_socket_asked_size(fd, SO_RCVBUF));
+	odgw_socket_ask_size(copy, SO_SNDBUF, odgw_socket_asked_size(fd, SO_SNDBUF));
+	return true;
+}
+
 int odgw_socket_adopt(pid_t pid, int fd, DWORD flags, int *copy)
 {
 	int err = check_flags(flags), pidfd, family;
 	socklen_t len = sizeof(family);
-	struct odgw_socket original = { 0 };
+	struct odgw_socket original;
+	bool ok;
 
 	if (err)
 		return err;
@@ -312,16 +349,36 @@ int odgw_socket_adopt(pid_t pid, int fd, DWORD flags, int *copy)
 	/* pidfd_getfd(2) sets it, F_DUPFD does not. */
 	fcntl(*copy, F_SETFD,
 	      flags & WSA_FLAG_NO_HANDLE_INHERIT ? FD_CLOEXEC : 0);
-	if (pid == getpid())
-		odgw_socket_lookup((SOCKET)fd, &original);
-	if (getsockopt(*copy, SOL_SOCKET, SO_DOMAIN, &family, &len) ||
-	    !remember(*copy, attributes_for(family, flags) | ODGW_DUPLICATED |
-		      (original.attributes & OF_THE_SOCKET))) {
+	ok = !getsockopt(*copy, SOL_SOCKET, SO_DOMAIN, &family, &len);
+	if (ok && pid != getpid())
+		ok = remember(*copy, attributes_for(family, flags) | ODGW_DUPLICATED);
+	else if (ok)
+		ok = !odgw_socket_lookup((SOCKET)fd, &original) &&
+		     duplicated(fd, *copy, attributes_for(family, flags) |
+				(original.attributes & OF_THE_SOCKET));
+	if (!ok) {
 		close(*copy);
 		return WSAENOBUFS;
 	}
-	if (pid == getpid())
-		odgw_socket_mark(fd, ODGW_DUPLICATED, true);
+	return 0;
+}
+
+int odgw_socket_duplicate(HANDLE h, bool inherit, HANDLE *copy)
+{
+	struct odgw_socket sock;
+	int fd;
+
+	if (odgw_socket_lookup((SOCKET)h, &sock))
+		return ERROR_INVALID_HANDLE;
+	fd = fcntl(sock.fd, inherit ? F_DUPFD : F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return ERROR_TOO_MANY_OPEN_FILES;
+	if (!duplicated(sock.fd, fd, ODGW_COPY |
+			(sock.attributes & ~(unsigned int)ODGW_JOINED))) {
+		close(fd);
+		return ERROR_NOT_ENOUGH_MEMORY;
+	}
+	*copy = (HANDLE)(LONG_PTR)fd;
 	return 0;
 }
 
@@ -410,17 +467,8 @@ int odg_ws_socket(int af, int type, int protocol)
 	return odgw_leave(err) ? -1 : fd;
 }
 
-/* is_same_socket - descriptors of one socket share its inode */
-static bool is_same_socket(int a, int b)
-{
-	struct stat x, y;
-
-	return !fstat(a, &x) && !fstat(b, &y) && x.st_ino == y.st_ino &&
-	       x.st_dev == y.st_dev;
-}
-
-/* has_another - a descriptor that names the same socket */
-static bool has_another(int fd)
+/* another - descriptor that names the same socket; -1: there is none */
+static int another(int fd)
 {
 	struct entry *chunk;
 	int i, j;
@@ -429,10 +477,10 @@ static bool has_another(int fd)
 		chunk = atomic_load(&chunks[i]);
 		for (j = 0; chunk && j < CHUNK; j++)
 			if (atomic_load(&chunk[j].attributes) & ODGW_DUPLICATED &&
-			    i * CHUNK + j != fd && is_same_socket(fd, i * CHUNK + j))
-				return true;
+			    i * CHUNK + j != fd && share_an_inode(fd, i * CHUNK + j))
+				return i * CHUNK + j;
 	}
-	return false;
+	return -1;
 }
 
 /*
@@ -446,18 +494,33 @@ static int forget_and_close(int fd)
 {
 	struct entry *entry = entry_of(fd);
 	unsigned int was = entry ? atomic_exchange(&entry->attributes, 0) : 0;
+	int other = was & ODGW_DUPLICATED ? another(fd) : -1;
 
 	/* These belong to the descriptor, what is pending to the socket. */
 	if (was & ODGW_JOINED)
 		odgw_leaf_forget(fd);
 	odgw_netevents_closing(fd);
 	odgw_change_closing(fd);
-	if (!(was & ODGW_DUPLICATED) || !has_another(fd)) {
+	if (other < 0) {
 		odgw_queues_cancel_socket(fd, true);
 		odgw_rio_socket_closing(fd);
+	} else {
+		odgw_queues_rename(fd, other);
+		odgw_rio_socket_renamed(fd, other);
 	}
 	odgw_assoc_forget(fd);
 	return close(fd) ? odgw_wsa_from_errno(errno) : 0;
+}
+
+/* Of sockets the library made: another descriptor is not its to close. */
+int odgw_socket_close_handle(HANDLE h)
+{
+	struct odgw_socket sock;
+
+	if (odgw_socket_lookup((SOCKET)h, &sock) ||
+	    !(sock.attributes & (ODGW_OURS | ODGW_COPY)))
+		return ERROR_INVALID_HANDLE;
+	return forget_and_close(sock.fd);
 }
 
 int WSAAPI closesocket(SOCKET s)

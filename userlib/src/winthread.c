@@ -167,17 +167,19 @@ HANDLE WINAPI GetCurrentProcess(VOID)
 	return (HANDLE)(LONG_PTR)-1;
 }
 
-static int duplicate(HANDLE from, HANDLE *to)
+static int duplicate(HANDLE from, bool inherit, HANDLE *to)
 {
 	struct odgw_object *obj;
-	int err = ERROR_INVALID_HANDLE;
+	int err = 0;
 
 	if (from == GetCurrentThread())
 		obj = (struct odgw_object *)odgw_thread_of(from, &err);
 	else
 		obj = odgw_handle_get(from, NULL);
-	if (!obj)
+	if (err)
 		return err;
+	if (!obj)
+		return odgw_socket_duplicate(from, inherit, to);
 	*to = odgw_handle_new(obj);
 	odgw_object_put(obj);
 	return *to ? 0 : ERROR_NOT_ENOUGH_MEMORY;
@@ -189,14 +191,13 @@ BOOL WINAPI DuplicateHandle(HANDLE from_process, HANDLE from, HANDLE to_process,
 	int err;
 
 	(void)access;
-	(void)inherit;
 	odgw_enter();
 	if (from_process != GetCurrentProcess() ||
 	    to_process != GetCurrentProcess() || !to)
 		err = ERROR_INVALID_PARAMETER;
 	else
-		err = duplicate(from, to);
-	if (!err && options & DUPLICATE_CLOSE_SOURCE)
-		odgw_handle_close(from);
+		err = duplicate(from, inherit, to);
+	if (!err && options & DUPLICATE_CLOSE_SOURCE && !odgw_handle_close(from))
+		odgw_socket_close_handle(from);
 	return !odgw_leave_failed(err);
 }

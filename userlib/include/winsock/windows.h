@@ -137,6 +137,7 @@ ODG_STATIC_ASSERT(sizeof(OVERLAPPED_ENTRY) == 32 || sizeof(void *) != 8, "B-L3")
 #define WAIT_FAILED		0xffffffffU
 
 #define ERROR_SUCCESS			0
+#define ERROR_TOO_MANY_OPEN_FILES	4
 #define ERROR_ACCESS_DENIED		5
 #define ERROR_INVALID_HANDLE		6
 #define ERROR_NOT_ENOUGH_MEMORY		8
@@ -205,7 +206,7 @@ DWORD WINAPI SleepEx(DWORD dwMilliseconds, BOOL bAlertable);
 /*
  * Threads by handle, for QueueUserAPC() and waits.  They are pthreads; a pthread of
  * another origin gets a handle by DuplicateHandle() of GetCurrentThread().
- * DuplicateHandle() works within the process, and not on sockets.
+ * DuplicateHandle() works within the process.
  */
 #define CREATE_SUSPENDED			0x4
 #define STACK_SIZE_PARAM_IS_A_RESERVATION	0x10000
