@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * All completion models of the Winsock face at once: threads post receives told by
- * event, routine, completion port or not at all, cancel, close sockets, and end in
- * every way a thread can, with receives pending.
+ * event, routine, completion port or not at all, block in others on the same sockets,
+ * cancel, close sockets, and end in every way a thread can, with receives pending.
  *
  * Each receive has exactly one indication of each sort it asked for; each datagram
  * is in exactly one receive.  Datagrams have numbers; few are on the way at a time,
@@ -20,17 +20,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <winsock2.h>
 #include <ws2tcpip.h>
 
-enum { WORKERS = 8, SOCKETS = 4, DEPTH = 16, WINDOW = 128 };
+enum { WORKERS = 8, SOCKETS = 4, DEPTH = 16 };
+
+/*
+ * Datagrams on the way to a socket: its default buffer has room for them, and there
+ * are some left for those who block when all that is posted was received and nobody
+ * has looked.
+ */
+enum { WINDOW = WORKERS * DEPTH + 64 };
 
 /* The last two sockets are bound to the port. */
 enum { FIRST_BOUND = 2, KEY = 77 };
 
-enum model { EVENT, ROUTINE, SILENT, PACKET, PACKET_AND_EVENT };
+enum { UNTOUCHED = 0xa5a5a5a5U };
+
+enum model { EVENT, ROUTINE, SILENT, PACKET, PACKET_AND_EVENT, BLOCKING };
 
 struct op {
 	WSAOVERLAPPED ov;		/* first */
@@ -52,6 +62,7 @@ struct worker {
 	bool running;
 	bool ended;			/* by itself, with receives pending */
 	struct op *op[DEPTH];
+	struct op *call;		/* that blocks */
 };
 
 static struct {
@@ -64,7 +75,8 @@ static struct {
 static HANDLE port;
 static unsigned int total;
 static atomic_uint posted, errors, cancelled, ends, private_closes;
-static atomic_bool stop;
+static atomic_uint blocked, timed_out, ended_blocked;
+static atomic_bool stop, workers_gone;
 
 /* In any thread: counted, the first are said, and the test fails at the end. */
 #define want(cond) \
@@ -157,7 +169,7 @@ static bool post(SOCKET s, int sock, struct op *op, enum model model)
 	op->flags = 0;
 	atomic_store(&op->calls, 0);
 	atomic_store(&op->packets, 0);
-	memset(op->data, 0xa5, sizeof(op->data));
+	memset(op->data, UNTOUCHED & 0xff, sizeof(op->data));
 	op->ov.hEvent = has_event(op) ? op->event : NULL;
 	op->pending = true;
 	rc = WSARecvFrom(s, &op->buf, 1, NULL, &op->flags, NULL, NULL, &op->ov,
@@ -167,6 +179,29 @@ static bool post(SOCKET s, int sock, struct op *op, enum model model)
 		return false;
 	}
 	return true;
+}
+
+/* block - in line with what is posted; the socket's time limit may end it */
+static void block(struct worker *w)
+{
+	struct op *op = w->call;
+	DWORD bytes, flags = 0;
+
+	op->model = BLOCKING;
+	op->sock = rand_r(&w->seed) % SOCKETS;
+	memset(op->data, UNTOUCHED & 0xff, sizeof(op->data));
+	op->pending = true;
+	if (!WSARecvFrom(target[op->sock].s, &op->buf, 1, &bytes, &flags, NULL,
+			 NULL, NULL, NULL)) {
+		want(!flags);
+		received(op->sock, op->data, bytes);
+		atomic_fetch_add(&blocked, 1);
+	} else {
+		want(WSAGetLastError() == WSAETIMEDOUT);
+		want(op->data[0] == UNTOUCHED);
+		atomic_fetch_add(&timed_out, 1);
+	}
+	op->pending = false;
 }
 
 static void take_packets(DWORD ms, BOOL alertable)
@@ -189,17 +224,15 @@ static void take_packets(DWORD ms, BOOL alertable)
 /* Whether all came that the op asked for; then it is free. */
 static bool collect(struct op *op)
 {
-	if (has_event(op) && !op->watched)
-		op->watched = WaitForSingleObject(op->event, 0) == WAIT_OBJECT_0;
-	if (has_event(op) && !op->watched)
-		return false;
 	if (op->model == ROUTINE && !atomic_load(&op->calls))
 		return false;
 	if (op->model >= PACKET && !atomic_load(&op->packets))
 		return false;
-	if (op->model == SILENT && !HasOverlappedIoCompleted(&op->ov))
+	if (!HasOverlappedIoCompleted(&op->ov))
 		return false;
-	/* Not a second time. */
+	/* Its event is set by now, or about to be, once. */
+	if (has_event(op) && !op->watched)
+		want(!WaitForSingleObject(op->event, limit()));
 	want(!has_event(op) || WaitForSingleObject(op->event, 0) == WAIT_TIMEOUT);
 	ended(op);
 	return true;
@@ -284,15 +317,20 @@ static void close_one(struct worker *w)
 	atomic_fetch_add(&private_closes, 1);
 }
 
-/* Return, pthread_exit() or be cancelled in a wait. */
+/* Return, pthread_exit() or be cancelled in a call that waits. */
 static void *end_somehow(struct worker *w)
 {
 	w->ended = true;
 	atomic_fetch_add(&ends, 1);
-	switch (rand_r(&w->seed) % 3) {
+	switch (rand_r(&w->seed) % 4) {
 	case 0:
 		pthread_exit(NULL);
 	case 1:
+		pthread_cancel(pthread_self());
+		/* Until one does not find a datagram. */
+		for (;;)
+			block(w);
+	case 2:
 		pthread_cancel(pthread_self());
 		/* Either is where it ends. */
 		if (rand_r(&w->seed) % 2)
@@ -318,6 +356,8 @@ static void *work(void *arg)
 			cancel_some(w);
 		if (!(rand_r(&w->seed) % 128))
 			close_one(w);
+		if (!(rand_r(&w->seed) % 8) && atomic_fetch_add(&posted, 1) < total)
+			block(w);
 		if (!(rand_r(&w->seed) % 256) && !atomic_load(&stop))
 			return end_somehow(w);
 		switch (rand_r(&w->seed) % 3) {
@@ -329,7 +369,7 @@ static void *work(void *arg)
 			break;
 		default:
 			if (!WSAWaitForMultipleEvents(1, &w->op[0]->event, FALSE,
-						      0, TRUE))
+						      1, TRUE))
 				w->op[0]->watched = true;
 		}
 		done = atomic_load(&stop);
@@ -340,7 +380,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* Numbered datagrams, few at a time. */
+/* Numbered datagrams, few at a time, until nobody can be blocked any more. */
 static void *send_all(void *arg)
 {
 	uint32_t data[3];
@@ -348,20 +388,20 @@ static void *send_all(void *arg)
 	unsigned int i, nr;
 
 	(void)arg;
-	while (!atomic_load(&stop)) {
+	while (!atomic_load(&workers_gone)) {
 		for (i = 0; i < SOCKETS; i++) {
 			nr = atomic_load(&target[i].sent);
-			if (nr - atomic_load(&target[i].got) >= WINDOW || nr >= total)
-				continue;
-			data[0] = i;
-			data[1] = nr;
-			data[2] = check_of(i, nr);
-			atomic_store(&target[i].sent, nr + 1);
-			want(sendto(s, (char *)data, 12, 0,
-				    (struct sockaddr *)&target[i].at,
-				    sizeof(target[i].at)) == 12);
+			for (; nr - atomic_load(&target[i].got) < WINDOW && nr < total; nr++) {
+				data[0] = i;
+				data[1] = nr;
+				data[2] = check_of(i, nr);
+				atomic_store(&target[i].sent, nr + 1);
+				want(sendto(s, (char *)data, 12, 0,
+					    (struct sockaddr *)&target[i].at,
+					    sizeof(target[i].at)) == 12);
+			}
 		}
-		sched_yield();
+		usleep(100);
 	}
 	closesocket(s);
 	return NULL;
@@ -397,6 +437,13 @@ static struct op *bury(struct worker *w, struct op *orphans)
 		}
 		w->op[i] = NULL;
 	}
+	/* It returned nothing; its buffer says whether it took a datagram. */
+	if (w->call->pending) {
+		atomic_fetch_add(&ended_blocked, 1);
+		if (w->call->data[0] != UNTOUCHED)
+			received(w->call->sock, w->call->data, 12);
+		w->call->pending = false;
+	}
 	return orphans;
 }
 
@@ -407,6 +454,8 @@ static void hire(struct worker *w)
 	for (i = 0; i < DEPTH; i++)
 		if (!w->op[i])
 			w->op[i] = op_new();
+	if (!w->call)
+		w->call = op_new();
 	w->ended = false;
 	w->running = true;
 	want(!pthread_create(&w->thread, NULL, work, w));
@@ -488,8 +537,10 @@ static void collect_rest(int i)
 	want(atomic_load(&target[i].got) == atomic_load(&target[i].sent));
 }
 
+/* Blocked calls end by a datagram, by their time limit if they have a short one. */
 static void open_target(int i)
 {
+	DWORD ms = i % 2 ? limit() : 2;
 	socklen_t len = sizeof(target[i].at);
 
 	target[i].seen = calloc(total, 1);
@@ -501,6 +552,7 @@ static void open_target(int i)
 				 WSA_FLAG_OVERLAPPED);
 	want(!bind(target[i].s, (struct sockaddr *)&target[i].at, len));
 	want(!getsockname(target[i].s, (struct sockaddr *)&target[i].at, &len));
+	want(!setsockopt(target[i].s, SOL_SOCKET, SO_RCVTIMEO, (char *)&ms, sizeof(ms)));
 	if (i >= FIRST_BOUND)
 		want(CreateIoCompletionPort((HANDLE)target[i].s, port, KEY, 0) == port);
 }
@@ -509,6 +561,7 @@ static void a18_bx6_a46_each_receive_ends_once_and_no_datagram_is_lost(void **st
 {
 	const char *receives = getenv("ODG_RECEIVES");
 	static struct worker w[WORKERS];
+	struct op *orphans;
 	pthread_t sender;
 	WSADATA data;
 	int i;
@@ -526,19 +579,24 @@ static void a18_bx6_a46_each_receive_ends_once_and_no_datagram_is_lost(void **st
 		w[i].seed = (unsigned int)i + 1;
 		hire(&w[i]);
 	}
-	collect_orphans(oversee(w));
+	orphans = oversee(w);
+	atomic_store(&workers_gone, true);
 	pthread_join(sender, NULL);
+	collect_orphans(orphans);
 	for (i = 0; i < SOCKETS; i++)
 		collect_rest(i);
 	print_message("# %u receives, %u cancelled, %u threads ended with some "
-		      "pending, %u sockets closed so; %u datagrams\n",
+		      "pending, %u sockets closed so; %u blocked, %u until their "
+		      "time was up, %u until their thread ended; %u datagrams\n",
 		      atomic_load(&posted), atomic_load(&cancelled),
 		      atomic_load(&ends), atomic_load(&private_closes),
-		      target[0].sent + target[1].sent + target[2].sent +
-		      target[3].sent);
+		      atomic_load(&blocked), atomic_load(&timed_out),
+		      atomic_load(&ended_blocked), target[0].sent +
+		      target[1].sent + target[2].sent + target[3].sent);
 	assert_int_equal(atomic_load(&errors), 0);
 	assert_true(atomic_load(&cancelled) && atomic_load(&ends) &&
-		    atomic_load(&private_closes));
+		    atomic_load(&private_closes) && atomic_load(&blocked) &&
+		    atomic_load(&timed_out) && atomic_load(&ended_blocked));
 	for (i = 0; i < SOCKETS; i++) {
 		closesocket(target[i].s);
 		free(target[i].seen);
@@ -549,6 +607,10 @@ static void a18_bx6_a46_each_receive_ends_once_and_no_datagram_is_lost(void **st
 		if (op)
 			CloseHandle(op->event);
 		free(op);
+	}
+	for (i = 0; i < WORKERS; i++) {
+		CloseHandle(w[i].call->event);
+		free(w[i].call);
 	}
 	CloseHandle(port);
 	assert_int_equal(WSACleanup(), 0);
