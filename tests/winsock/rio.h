@@ -55,6 +55,20 @@ static inline void rio_start(void)
 	FAIL("no functions: error %d", WSAGetLastError());
 }
 
+static inline void refused_cq(DWORD size, PRIO_NOTIFICATION_COMPLETION how,
+			      int err)
+{
+	WSASetLastError(0);
+	CHECK(rio.RIOCreateCompletionQueue(size, how) == RIO_INVALID_CQ);
+	EQ(WSAGetLastError(), err);
+}
+
+static inline RIO_RQ make_rq(SOCKET s, RIO_CQ cq, ULONG receives, ULONG sends)
+{
+	WSASetLastError(0);
+	return rio.RIOCreateRequestQueue(s, receives, 1, sends, 1, cq, cq, NULL);
+}
+
 /* rig_new - R and S on the loopback, R with a request queue for receives */
 static inline struct rig *
 rig_new_notified(ULONG receives, DWORD cq_size, RIO_NOTIFICATION_COMPLETION *how)
