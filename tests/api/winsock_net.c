@@ -505,12 +505,84 @@ static void pended_sends_are_cancelled_by_close(void **state)
 	assert_int_equal(WSACleanup(), 0);
 }
 
+/* Sends that block */
+
+static atomic_uint apcs;
+
+static void CALLBACK count_apc(ULONG_PTR arg)
+{
+	(void)arg;
+	atomic_fetch_add(&apcs, 1);
+}
+
+static SOCKET blocking;
+
+/* send_one - the error, 0 if it was sent */
+static int send_one(void)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	static char data[SIZE];
+	WSABUF buf = { SIZE, data };
+	DWORD n = 0;
+
+	inet_pton(AF_INET, "10.77.0.2", &to.sin_addr);
+	if (WSASendTo(blocking, &buf, 1, &n, 0, (SOCKADDR *)&to, sizeof(to), NULL, NULL))
+		return WSAGetLastError();
+	return n == SIZE ? 0 : -1;
+}
+
+static void *send_until_cancelled(void *unused)
+{
+	while (!send_one())
+		;
+	return unused;
+}
+
+static void bp1_blocked_sends_wait_alertably(void **state)
+{
+	DWORD small = 1, ms = 1;
+	pthread_t thread;
+	WSADATA wsa;
+	void *how;
+	int err;
+
+	(void)state;
+	two_namespaces((void (*)(void))pause);
+	shell("tc qdisc add dev oa root tbf rate 80kbit burst 2000 limit 1000000");
+	assert_int_equal(WSAStartup(MAKEWORD(2, 2), &wsa), 0);
+	blocking = WSASocket(AF_INET, SOCK_DGRAM, 0, NULL, 0, 0);
+	assert_int_equal(setsockopt(blocking, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+
+	/* Those that find room do not run it, one that does not runs it and goes on. */
+	assert_true(QueueUserAPC(count_apc, GetCurrentThread(), 0));
+	assert_int_equal(send_one(), 0);
+	assert_int_equal(atomic_load(&apcs), 0);
+	while (!atomic_load(&apcs))
+		assert_int_equal(send_one(), 0);
+	assert_int_equal(atomic_load(&apcs), 1);
+
+	assert_int_equal(pthread_create(&thread, NULL, send_until_cancelled, NULL), 0);
+	assert_int_equal(pthread_cancel(thread), 0);
+	assert_int_equal(pthread_join(thread, &how), 0);
+	assert_ptr_equal(how, PTHREAD_CANCELED);
+
+	assert_int_equal(setsockopt(blocking, SOL_SOCKET, SO_SNDTIMEO, &ms, sizeof(ms)), 0);
+	while (!(err = send_one()))
+		;
+	assert_int_equal(err, WSAETIMEDOUT);
+	assert_int_equal(closesocket(blocking), 0);
+	assert_int_equal(kill(b, SIGKILL), 0);
+	assert_int_equal(waitpid(b, &err, 0), b);
+	assert_int_equal(WSACleanup(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(source_specific_groups_with_two_subscribers),
 		cmocka_unit_test(pended_sends_go_out_whole_and_in_order),
 		cmocka_unit_test(pended_sends_are_cancelled_by_close),
+		cmocka_unit_test(bp1_blocked_sends_wait_alertably),
 	};
 
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,

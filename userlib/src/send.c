@@ -3,13 +3,16 @@
  * Sends: WSASendTo(), WSASend(), WSASendMsg(), sendto(), send().
  *
  * One way for all: the call's arguments become a struct call, are checked, and
- * turned into a native message.  No locks but the event's "posting"
- * (internal.h).
+ * turned into a native message.  One that blocks waits alertably for room in the
+ * socket's buffer.  No locks but the event's "posting" (internal.h).
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-#include "queue.h"
+#include "receive.h"
 
 #define FEW_BUFFERS	8
 #define MAX_BUFFERS	1024		/* of Linux' sendmsg(2) */
@@ -34,6 +37,7 @@ struct call {
 	int no_peer;			/* the code for "sent to whom?" */
 	struct sockaddr_storage group;	/* that WSAJoinLeaf() joined */
 
+	struct odgw_event *ev;		/* of one that only fills the OVERLAPPED */
 	struct odg_seg *segs;		/* of an overlapped one */
 	struct odg_seg few_segs[FEW_BUFFERS];
 	struct msghdr msg;
@@ -140,14 +144,17 @@ static bool vanishes(const struct call *c)
 	return c->to && !odgw_address_port(c->to);
 }
 
-/* transmit - 0 or a negative errno */
-static int transmit(const struct call *c, int flags)
+/*
+ * transmit - without waiting: 0 or a negative errno.  By syscall(2), which is no
+ * cancellation point.
+ */
+static int transmit(const struct call *c)
 {
+	int flags = (int)c->flags | MSG_DONTWAIT | MSG_NOSIGNAL;
 	bool retried = false;
 
 	for (;;) {
-		if (sendmsg(c->sock.fd, &c->msg,
-			    (int)c->flags | flags | MSG_NOSIGNAL) >= 0)
+		if (syscall(SYS_sendmsg, c->sock.fd, &c->msg, flags) >= 0)
 			return 0;
 		if (errno == EINTR)
 			continue;
@@ -157,18 +164,62 @@ static int transmit(const struct call *c, int flags)
 	}
 }
 
-static int send_now(const struct call *c)
+/* release - what the call holds; also when the thread is cancelled asleep */
+static void release(void *arg)
+{
+	struct call *c = arg;
+
+	if (c->msg.msg_iov != c->few)
+		free(c->msg.msg_iov);
+	if (c->ev)
+		odgw_event_put(c->ev);
+}
+
+/* wait_for_room - alertably; 0: it is worth another try */
+static int wait_for_room(struct call *c, uint64_t deadline)
+{
+	struct pollfd fds[1 + ODGW_SLEEP_SPARE] = {
+		{ .fd = c->sock.fd, .events = POLLOUT },
+	};
+	int slept;
+
+	pthread_cleanup_push(release, c);
+	slept = odgw_apc_run() ? ODGW_ALERTED :
+				 odgw_sleep(fds, 1, deadline, true);
+	pthread_cleanup_pop(0);
+	if (slept < 0)
+		return -slept;
+	return slept == ODGW_TIMED_OUT ? WSAETIMEDOUT : 0;
+}
+
+/* block - the socket's buffer is full */
+static int block(struct call *c)
+{
+	uint64_t deadline = odgw_call_deadline(c->sock.fd, SO_SNDTIMEO);
+	int ret, err;
+
+	do {
+		err = wait_for_room(c, deadline);
+		if (err)
+			return err;
+		ret = transmit(c);
+	} while (ret == -EAGAIN);
+	return ret ? odgw_wsa_from_errno(ret) : 0;
+}
+
+static int send_now(struct call *c)
 {
 	int ret;
 
 	if (vanishes(c))
 		return odgw_socket_bind_any(&c->sock);
-	ret = transmit(c, 0);
-	if (ret == -EAGAIN)
-		odgw_netevents_no_room(c->sock.fd);
-	if (ret == -EAGAIN && !odgw_socket_is_nonblocking(c->sock.fd))
-		return WSAETIMEDOUT;
-	return ret ? odgw_wsa_from_errno(ret) : 0;
+	ret = transmit(c);
+	if (ret != -EAGAIN)
+		return ret ? odgw_wsa_from_errno(ret) : 0;
+	if (!odgw_socket_is_nonblocking(c->sock.fd))
+		return block(c);
+	odgw_netevents_no_room(c->sock.fd);
+	return WSAEWOULDBLOCK;
 }
 
 /* vanish - in the way of odgw_start(): done at once */
@@ -252,25 +303,22 @@ static int send_overlapped(struct call *c)
 static int filling(struct call *c)
 {
 	ULONG_PTR before = c->ov->Internal;
-	struct odgw_event *ev;
 	int err;
 
-	err = odgw_overlapped_event(c->ov, &ev);
+	err = odgw_overlapped_event(c->ov, &c->ev);
 	if (err)
 		return err;
-	if (ev)
-		odgw_event_reset(ev);
+	if (c->ev)
+		odgw_event_reset(c->ev);
 	__atomic_store_n(&c->ov->Internal, STATUS_PENDING, __ATOMIC_RELAXED);
 	err = send_now(c);
 	if (err) {
 		c->ov->Internal = before;
 	} else {
 		odgw_overlapped_finish(c->ov, c->total, STATUS_SUCCESS);
-		if (ev)
-			odgw_event_set(ev);
+		if (c->ev)
+			odgw_event_set(c->ev);
 	}
-	if (ev)
-		odgw_event_put(ev);
 	return err;
 }
 
@@ -285,8 +333,7 @@ static int run(struct call *c)
 		if (!err && c->bytes)
 			*c->bytes = c->total;
 	}
-	if (c->msg.msg_iov != c->few)
-		free(c->msg.msg_iov);
+	release(c);
 	return err == WSAEDESTADDRREQ ? c->no_peer : err;
 }
 
