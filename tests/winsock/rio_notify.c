@@ -352,6 +352,64 @@ TEST(br19_sleeping_taker)
 	thread_join(t);
 }
 
+/* The port's own handle tells of it, too. */
+TEST(br19_bv16_waiting_for_the_port)
+{
+	HANDLE port = new_port(), ready[2];
+	struct rig *rig = rig_port(port);
+	RIORESULT res;
+	int i;
+
+	ready[0] = new_event(TRUE);
+	ready[1] = port;
+	CHECK(SetEvent(ready[0]));
+	for (i = 0; i < 3; i++) {
+		CHECK(rig_post(rig, 0, 100, i));
+		EQ(rio.RIONotify(rig->cq), 0);
+		CHECK(stays_quiet(port));
+		snd(5);
+		EQ(WaitForMultipleObjects(2, ready, TRUE, LIMIT), WAIT_OBJECT_0);
+		/* Until it is taken. */
+		CHECK(is_set(port));
+		CHECK(packet(port, 0));
+		CHECK(!is_set(port));
+		rig_wait(rig, &res);
+		EQ(res.RequestContext, i);
+	}
+}
+
+static void wait_for_port(void *port)
+{
+	EQ(WaitForSingleObject(port, LIMIT), WAIT_OBJECT_0);
+}
+
+static void take_one(void *port)
+{
+	CHECK(packet(port, LIMIT));
+}
+
+/* Who waits for the handle does not keep the packet from who sleeps for it. */
+TEST(br19_bv16_waiting_beside_a_taker)
+{
+	HANDLE port = new_port();
+	struct rig *rig = rig_port(port);
+	struct thread *taker, *waiter;
+	RIORESULT res;
+
+	CHECK(rig_post(rig, 0, 100, 1));
+	EQ(rio.RIONotify(rig->cq), 0);
+	waiter = thread_start(wait_for_port, port);
+	taker = thread_start(take_one, port);
+	nap(QUIET);
+	snd(5);
+	thread_join(taker);
+	rig_wait(rig, &res);
+	EQ(res.RequestContext, 1);
+	/* If the first was gone before it looked. */
+	CHECK(PostQueuedCompletionStatus(port, 0, 0, NULL));
+	thread_join(waiter);
+}
+
 static void wait_and_take(void *arg)
 {
 	struct rig *rig = arg;

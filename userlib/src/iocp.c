@@ -19,6 +19,8 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "iocp.h"
 #include "thread.h"
@@ -385,6 +387,19 @@ static void pass_on(struct odgw_iocp *p)
 	if (p->sleepers && (p->queue.notes.first || p->closed ||
 			    odgw_queue_arm_locked(&p->queue)))
 		wake_one(p);
+}
+
+/* By syscall(2), which is no cancellation point. */
+void odgw_iocp_look(struct odgw_iocp *p)
+{
+	struct epoll_event ev;
+
+	/* What it says is looked for afterwards, and passed on if others sleep. */
+	syscall(SYS_epoll_pwait, p->epfd, &ev, 1, 0, NULL, 0);
+	pthread_mutex_lock(&p->queue.lock);
+	reap(p);
+	pass_on(p);
+	pthread_mutex_unlock(&p->queue.lock);
 }
 
 /* leave - with something, or because the thread is cancelled asleep */

@@ -42,6 +42,8 @@ void odgw_iocp_await(struct odgw_iocp *p, struct odgw_trigger *t,
 		     struct odgw_note *note);
 bool odgw_iocp_fired(struct odgw_iocp *p, struct odgw_trigger *t);
 void odgw_iocp_forget(struct odgw_iocp *p, struct odgw_trigger *t);
+/* Who waits for the handle: make packets of what there is, the wake-up's cause, too. */
+void odgw_iocp_look(struct odgw_iocp *p);
 /* One more op of the process's queue, whose port is @fd, will come here; one less. */
 void odgw_iocp_stray(struct odgw_iocp *p, int fd);
 void odgw_iocp_stray_gone(struct odgw_iocp *p);

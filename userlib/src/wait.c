@@ -57,14 +57,17 @@ int odgw_poll(struct pollfd *fds, unsigned int n, uint64_t deadline)
 	return ret < 0 ? -errno : ret;
 }
 
-/* The process's port, and a completion port for each object. */
-#define MAX_WATCHED	(MAXIMUM_WAIT_OBJECTS + 1)
+/* The process's port; for each object a completion port, and what wakes there. */
+#define MAX_WATCHED	(2 * MAXIMUM_WAIT_OBJECTS + 1)
+
+#define ANY	MAXIMUM_WAIT_OBJECTS
 
 struct wait {
 	struct odgw_object *obj[MAXIMUM_WAIT_OBJECTS];
 	struct odgw_event *ev[MAXIMUM_WAIT_OBJECTS];
 	struct odgw_chan *watched[MAX_WATCHED];
 	int watched_fd[MAX_WATCHED];
+	unsigned char watched_for[MAX_WATCHED];	/* index of an object, or ANY */
 	struct pollfd fds[MAXIMUM_WAIT_OBJECTS + MAX_WATCHED + ODGW_SLEEP_SPARE];
 	unsigned int n;			/* objects */
 	unsigned int nr_watched;
@@ -112,10 +115,14 @@ static DWORD take(struct wait *w)
 static DWORD look(struct wait *w)
 {
 	DWORD ret = take(w);
+	unsigned int i;
 
 	if (ret != WAIT_TIMEOUT && !w->fed)
 		return ret;
 	odgw_queues_reap();
+	for (i = 0; i < w->n; i++)
+		if (w->obj[i]->type == &odgw_iocp_type)
+			odgw_iocp_look((struct odgw_iocp *)w->obj[i]);
 	return ret != WAIT_TIMEOUT ? ret : take(w);
 }
 
@@ -137,11 +144,15 @@ static bool fall_asleep(struct wait *w)
 		};
 		set += is_set;
 	}
-	for (i = 0; i < w->nr_watched; i++)
+	for (i = 0; i < w->nr_watched; i++) {
+		unsigned int owner = w->watched_for[i];
+
 		w->fds[w->n + i] = (struct pollfd){
-			.fd = w->watched_fd[i],
+			.fd = owner != ANY && w->fds[owner].fd < 0 ?
+			      -1 : w->watched_fd[i],
 			.events = POLLIN,
 		};
+	}
 	return w->all ? set < w->n : !set;
 }
 
@@ -200,8 +211,18 @@ static bool has_duplicates(const HANDLE *handles, DWORD n)
 
 static void watch(struct wait *w, struct odgw_queue *q)
 {
+	w->watched_for[w->nr_watched] = ANY;
 	w->watched_fd[w->nr_watched] =
 		odgw_queue_watch(q, true, &w->watched[w->nr_watched]);
+	w->nr_watched++;
+}
+
+/* watch_wakes - of registered I/O: as long as the port is not known to have packets */
+static void watch_wakes(struct wait *w, const struct odgw_iocp *p)
+{
+	w->watched_for[w->nr_watched] = (unsigned char)w->n;
+	w->watched_fd[w->nr_watched] = p->epfd;
+	w->watched[w->nr_watched] = NULL;
 	w->nr_watched++;
 }
 
@@ -244,6 +265,7 @@ static bool add_object(struct wait *w, HANDLE h)
 		if (!w->nr_watched)
 			watch(w, &odgw_process_queue);
 		watch(w, &((struct odgw_iocp *)obj)->queue);
+		watch_wakes(w, (struct odgw_iocp *)obj);
 	}
 	return true;
 }
