@@ -187,7 +187,7 @@ static struct odg_binding *odg_binding_alloc(struct sock *sk)
 	INIT_LIST_HEAD(&binding->sends);
 	mutex_init(&binding->send_lock);
 	INIT_WORK(&binding->send_work, odg_sendq_work);
-	binding->drops_start = atomic_read(&sk->sk_drops);
+	binding->drops_start = odg_sk_drops(sk);
 	binding->drops_told = binding->drops_start;
 	odg_events_init(binding);
 	if (odg_registry_reserve(binding)) {

@@ -15,6 +15,7 @@
 #include <net/net_namespace.h>
 
 #include "binding.h"
+#include "compat.h"
 #include "event.h"
 #include "genl.h"
 #include "main.h"
@@ -70,7 +71,7 @@ void odg_event_starved(struct odg_binding *binding)
 /* Dropped by the stack, that is; a filter that works is no event. */
 static u32 odg_event_drops(struct odg_binding *binding)
 {
-	return atomic_read(&binding->sk->sk_drops) -
+	return odg_sk_drops(binding->sk) -
 	       (u32)READ_ONCE(binding->filtered);
 }
 

@@ -9,6 +9,7 @@
 #include <net/ipv6.h>
 
 #include "binding.h"
+#include "compat.h"
 #include "fill.h"
 #include "port.h"
 
@@ -19,7 +20,7 @@ struct odg_arrival odg_arrival(const struct odg_binding *binding,
 	struct odg_arrival a = {
 		.rx_ns = ktime_to_ns(skb->tstamp),
 		.full = skb->len - offset,
-		.drops = atomic_read(&sk->sk_drops) -
+		.drops = odg_sk_drops(sk) -
 			 READ_ONCE(binding->drops_told),
 		.flags = ODG_CQE_ADDR | ODG_CQE_RX_STACK,
 	};

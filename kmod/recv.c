@@ -22,6 +22,7 @@
 #include <net/udp.h>
 
 #include "binding.h"
+#include "compat.h"
 #include "event.h"
 #include "fill.h"
 #include "hist.h"
@@ -131,9 +132,9 @@ void odg_drop_bad_csum(struct odg_binding *binding, struct sk_buff *skb)
 	struct sock *sk = binding->sk;
 
 	binding->queued--;
-	__UDP_INC_STATS(sock_net(sk), UDP_MIB_CSUMERRORS, 0);
-	__UDP_INC_STATS(sock_net(sk), UDP_MIB_INERRORS, 0);
-	atomic_inc(&sk->sk_drops);
+	ODG_UDP_INC_STATS(sock_net(sk), UDP_MIB_CSUMERRORS);
+	ODG_UDP_INC_STATS(sock_net(sk), UDP_MIB_INERRORS);
+	odg_sk_drops_inc(sk);
 	kfree_skb(skb);
 }
 
@@ -397,8 +398,8 @@ static int odg_filtered(struct odg_binding *binding, struct sk_buff *skb)
 	binding->filtered++;
 	binding->slow = ODG_SLOW_FILTER;
 	spin_unlock(&binding->lock);
-	__UDP_INC_STATS(sock_net(sk), UDP_MIB_INERRORS, 0);
-	atomic_inc(&sk->sk_drops);
+	ODG_UDP_INC_STATS(sock_net(sk), UDP_MIB_INERRORS);
+	odg_sk_drops_inc(sk);
 	kfree_skb_reason(skb, SKB_DROP_REASON_SOCKET_FILTER);
 	return ODG_CONSUMED;
 }
@@ -483,7 +484,7 @@ static noinline int odg_rcv_any(struct odg_binding *binding, struct sock *sk,
 		return odg_filtered(binding, skb);
 
 	spin_lock(&binding->lock);
-	if (!odg_sockq_empty(sk)) {
+	if (!odg_sockq_is_still(sk)) {
 		target.slow = ODG_SLOW_QUEUE;
 	} else if (odg_next_direct_target(binding, &target, skb)) {
 		binding->direct++;
@@ -550,7 +551,7 @@ static __always_inline int odg_rcv_straight(struct odg_binding *binding,
 	rq = rcu_dereference_protected(binding->rq,
 				       lockdep_is_held(&binding->lock));
 	if (unlikely(!rq || binding->depth || binding->hist ||
-		     !odg_sockq_empty(sk)))
+		     !odg_sockq_is_still(sk)))
 		goto not_straight;
 	rqe = odg_rq_head(rq);
 	if (unlikely(!odg_rq_is_plain(rq, rqe)))
@@ -579,7 +580,7 @@ static __always_inline int odg_rcv_straight(struct odg_binding *binding,
 	port->posted++;
 	user_data = READ_ONCE(rqe->user_data);
 	odg_rq_advance(rq, 1);
-	a.drops = atomic_read(&sk->sk_drops) - binding->drops_told;
+	a.drops = odg_sk_drops(sk) - binding->drops_told;
 	notify = odg_complete_rq(port, user_data, a, skb);
 	spin_unlock(&port->lock);
 	odg_port_tell(port, notify);

@@ -9,8 +9,6 @@
  * __skb_recv_udp() is not used because it may busy-poll the device, which
  * softirq must not, and because it consumes sk_err.
  */
-#include <net/udp.h>
-
 #include "sockq.h"
 
 u32 odg_sockq_len(struct sock *sk)
@@ -82,7 +80,7 @@ bool odg_sockq_take(struct sock *sk, struct sk_buff *skb)
 	ours = odg_sockq_is_first(sk, skb);
 	if (ours) {
 		__skb_unlink(skb, queue);
-		udp_skb_destructor(sk, skb);
+		odg_udp_uncharge(sk, skb);
 		/* the queue's reference; the caller's keeps it alive */
 		refcount_dec(&skb->users);
 	}
@@ -112,7 +110,7 @@ struct sk_buff *odg_sockq_get(struct sock *sk, const struct odg_rest *rest,
 		skb_get(skb);
 	} else if (skb) {
 		__skb_unlink(skb, queue);
-		udp_skb_destructor(sk, skb);
+		odg_udp_uncharge(sk, skb);
 	}
 	spin_unlock_bh(&queue->lock);
 	return skb;

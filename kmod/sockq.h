@@ -5,7 +5,9 @@
 #include <linux/udp.h>
 #include <net/sock.h>
 
-/* The stack charges a datagram to the socket before it queues it. */
+#include "compat.h"
+
+/* The stack charges a datagram to the socket before sk_data_ready tells of it. */
 static __always_inline bool odg_sockq_empty(struct sock *sk)
 {
 	if (likely(!atomic_read(&sk->sk_rmem_alloc)))
@@ -39,6 +41,16 @@ static inline void odg_rest_set(struct odg_rest *rest, struct sk_buff *skb,
 	consume_skb(rest->skb);
 	rest->skb = skb;
 	rest->at = at;
+}
+
+/*
+ * Would a datagram that is delivered now overtake none of its own flow?  The hook
+ * asks, with binding->lock held: one that is under way is in the queue and no
+ * longer charged to its node before its sk_data_ready has had that lock.
+ */
+static __always_inline bool odg_sockq_is_still(struct sock *sk)
+{
+	return !odg_udp_under_way(sk) && odg_sockq_empty(sk);
 }
 
 u32 odg_sockq_len(struct sock *sk);

@@ -15,6 +15,7 @@
 #include <net/net_namespace.h>
 
 #include "binding.h"
+#include "compat.h"
 #include "registry.h"
 #include "sockq.h"
 #include "stats.h"
@@ -38,7 +39,7 @@ void odg_sock_get_stats(struct odg_binding *binding,
 	stats->icmp = binding->icmp;
 	stats->bytes = binding->bytes;
 	stats->send_depth = binding->send_depth;
-	stats->dropped = (u32)(atomic_read(&binding->sk->sk_drops) -
+	stats->dropped = (u32)(odg_sk_drops(binding->sk) -
 			       binding->drops_start - (u32)binding->filtered);
 	not_read = stats->from_queue + stats->queued;
 	/* less only while one is between the queue and sk_data_ready */
