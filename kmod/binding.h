@@ -41,6 +41,11 @@ struct odg_rq;
  * @sends: sends that wait for room, oldest first
  * @send_depth: how many
  * @sending: the one of them that is being tried, or NULL
+ * @sent: datagrams sent; this and the next three are atomic, since what is sent at
+ *	once takes no lock
+ * @sent_bytes: their payload
+ * @send_failed: sends that ended and sent nothing
+ * @send_pended: sends that had to wait
  * @drops_start: sk_drops when the socket was bound
  * @queued: datagrams that entered the socket's queue, or stood there when it was
  *	bound, and were whole
@@ -86,6 +91,10 @@ struct odg_binding {
 	struct list_head sends;
 	u32 send_depth;
 	struct odg_op *sending;
+	atomic64_t sent;
+	atomic64_t sent_bytes;
+	atomic64_t send_failed;
+	atomic64_t send_pended;
 	u32 drops_start;
 	u64 queued;
 	u64 from_queue;

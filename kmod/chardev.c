@@ -36,7 +36,7 @@ static_assert(sizeof(struct odg_post) == 24);
 static_assert(sizeof(struct odg_cancel) == 24);
 static_assert(sizeof(struct odg_wait) == 16);
 static_assert(sizeof(struct odg_port_stats) == 80);
-static_assert(sizeof(struct odg_sock_stats) == 112);
+static_assert(sizeof(struct odg_sock_stats) == 144);
 static_assert(sizeof(struct odg_region_add) == 32);
 static_assert(sizeof(struct odg_region_del) == 8);
 static_assert(sizeof(struct odg_rq_create) == 48);
@@ -257,7 +257,7 @@ static const struct odg_ioctl odg_ioctls[] = {
 	ODG_IOCTL(ODG_WAIT, odg_ioctl_wait, wait, timeout_ns, false),
 	ODG_IOCTL(ODG_PORT_STATS, odg_ioctl_port_stats, port_stats, bad_entries,
 		  true),
-	ODG_IOCTL(ODG_SOCK_STATS, odg_ioctl_sock_stats, sock_stats, pieces,
+	ODG_IOCTL(ODG_SOCK_STATS, odg_ioctl_sock_stats, sock_stats, send_pended,
 		  true),
 	ODG_IOCTL(ODG_REGION_ADD, odg_ioctl_region_add, region_add, page_shift,
 		  true),

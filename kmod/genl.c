@@ -29,6 +29,7 @@
 #include "genl.h"
 #include "hist.h"
 #include "port.h"
+#include "region.h"
 #include "registry.h"
 #include "rq.h"
 #include "stats.h"
@@ -204,6 +205,16 @@ static int odg_put_receives(struct sk_buff *skb, u64 depth, u64 delivered,
 	 odg_put_u64(skb, ODG_A_ICMP, (s)->icmp) ||			\
 	 odg_put_u64(skb, ODG_A_BYTES, (s)->bytes) ? -EMSGSIZE : 0)
 
+/* The same of sends. */
+#define odg_put_sends(skb, s)						\
+	(odg_put_u64(skb, ODG_A_SEND_POSTED, (s)->sent +		\
+		     (s)->send_failed + (s)->send_depth) ||		\
+	 odg_put_u64(skb, ODG_A_SENT, (s)->sent) ||			\
+	 odg_put_u64(skb, ODG_A_SENT_BYTES, (s)->sent_bytes) ||		\
+	 odg_put_u64(skb, ODG_A_SEND_FAILED, (s)->send_failed) ||	\
+	 odg_put_u64(skb, ODG_A_SEND_PENDED, (s)->send_pended) ||	\
+	 odg_put_u64(skb, ODG_A_SEND_DEPTH, (s)->send_depth) ? -EMSGSIZE : 0)
+
 /* binding->lock is held, and the binding is not dead. */
 static int odg_put_binding(struct sk_buff *skb, struct odg_binding *binding,
 			   const struct odg_viewer *viewer)
@@ -223,7 +234,8 @@ static int odg_put_binding(struct sk_buff *skb, struct odg_binding *binding,
 	    odg_put_receives(skb, stats.depth,
 			     stats.direct + stats.from_queue + stats.pieces,
 			     binding->aborted) ||
-	    odg_put_datagrams(skb, &stats))
+	    odg_put_datagrams(skb, &stats) ||
+	    odg_put_sends(skb, &stats))
 		return -EMSGSIZE;
 	return odg_put_groups(skb, sk);
 }
@@ -295,7 +307,10 @@ static int odg_put_port(struct sk_buff *skb, struct odg_port *port,
 	    nla_put_u32(skb, ODG_A_ENTRIES, stats.entries) ||
 	    nla_put_u32(skb, ODG_A_OUTSTANDING, stats.outstanding) ||
 	    nla_put_u32(skb, ODG_A_UNREAD, stats.unread) ||
-	    odg_put_u64(skb, ODG_A_PINNED, stats.pinned_pages) ||
+	    odg_put_u64(skb, ODG_A_PINNED, stats.pinned_pages << PAGE_SHIFT) ||
+	    odg_put_u64(skb, ODG_A_KEPT, stats.kept_pages << PAGE_SHIFT) ||
+	    odg_put_u64(skb, ODG_A_REGISTERED,
+			(u64)odg_region_pages(port) << PAGE_SHIFT) ||
 	    odg_put_u64(skb, ODG_A_POSTED, stats.posted) ||
 	    odg_put_u64(skb, ODG_A_COMPLETED, stats.completed) ||
 	    odg_put_u64(skb, ODG_A_CANCELLED, stats.cancelled) ||
@@ -363,9 +378,10 @@ static int odg_fill_totals(struct sk_buff *skb, const void *arg)
 	    odg_put_receives(skb, totals->depth,
 			     totals->direct + totals->from_queue +
 			     totals->pieces,
-			     totals->aborted))
+			     totals->aborted) ||
+	    odg_put_datagrams(skb, totals))
 		return -EMSGSIZE;
-	return odg_put_datagrams(skb, totals);
+	return odg_put_sends(skb, totals);
 }
 
 static int odg_do_totals(struct sk_buff *request, struct genl_info *info)

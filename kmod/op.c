@@ -125,11 +125,19 @@ void odg_op_complete(struct odg_op *op, struct odg_cqe_wide *cqe)
 	odg_op_finish(op, cqe);
 }
 
+/* It ends without a datagram. */
+static void odg_op_count_failed(struct odg_op *op, int status)
+{
+	if (op->tx)
+		odg_send_count(op->binding, status);
+	else
+		op->binding->aborted++;
+}
+
 /* End a posted op whose port is going: nobody is told, its event stays as is. */
 void odg_op_drop(struct odg_op *op)
 {
-	/* a send is no receive */
-	op->binding->aborted += !op->tx;
+	odg_op_count_failed(op, -ECANCELED);
 	odg_op_unlink(op);
 	odg_port_finished(op->port, op);
 }
@@ -142,8 +150,7 @@ void odg_op_fail(struct odg_op *op, int status)
 		.cqe.flags = op->tx ? ODG_CQE_SEND : 0,
 	};
 
-	/* a send is no receive */
-	op->binding->aborted += !op->tx;
+	odg_op_count_failed(op, status);
 	odg_op_complete(op, &cqe);
 }
 

@@ -171,6 +171,22 @@ int odg_region_del(struct odg_port *port, const struct odg_region_del *arg)
 	return 0;
 }
 
+/* Pages of all registered memory of a port.  RCU. */
+unsigned long odg_region_pages(const struct odg_port *port)
+{
+	unsigned long pages = 0;
+	int i;
+
+	for (i = 0; i < ODG_MAX_REGIONS; i++) {
+		const struct odg_region *region;
+
+		region = rcu_dereference(port->regions[i]);
+		if (region)
+			pages += region->nr;
+	}
+	return pages;
+}
+
 /* The port is going, and no completion runs any more. */
 void odg_region_del_all(struct odg_port *port)
 {

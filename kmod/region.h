@@ -28,6 +28,7 @@ struct odg_region {
 int odg_region_add(struct odg_port *port, struct odg_region_add *arg);
 int odg_region_del(struct odg_port *port, const struct odg_region_del *arg);
 void odg_region_del_all(struct odg_port *port);
+unsigned long odg_region_pages(const struct odg_port *port);
 
 /**
  * odg_region_find - the region a piece of memory is in

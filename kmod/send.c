@@ -154,6 +154,7 @@ static void odg_sent(struct odg_sending *s, u32 bytes)
 		.cqe.full_len = bytes,
 	};
 
+	odg_send_count(s->binding, bytes);
 	if (s->send.result) {
 		odg_write_result(s->port, s->send.result, s->send.user_data,
 				 &cqe);
@@ -174,6 +175,7 @@ static void odg_not_sent(struct odg_sending *s, int status)
 		.cqe.status = status,
 	};
 
+	odg_send_count(s->binding, status);
 	odg_tx_free(s->port, s->op->tx);
 	s->op->tx = NULL;
 	odg_complete_send(s, &cqe);

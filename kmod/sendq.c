@@ -106,6 +106,17 @@ static void odg_put_error_aside(struct odg_binding *binding)
 		odg_keep_error(binding, status);
 }
 
+/* A send has ended: @ret bytes were sent, or why not. */
+void odg_send_count(struct odg_binding *binding, int ret)
+{
+	if (ret < 0) {
+		atomic64_inc(&binding->send_failed);
+		return;
+	}
+	atomic64_inc(&binding->sent);
+	atomic64_add(ret, &binding->sent_bytes);
+}
+
 /**
  * odg_send_now - send a datagram if the socket has room
  * @binding: the socket's
@@ -246,8 +257,10 @@ static void odg_sendq_end(struct odg_binding *binding, struct odg_op *op,
 
 	spin_lock_bh(&binding->lock);
 	binding->sending = NULL;
-	if (ret != -EAGAIN)
+	if (ret != -EAGAIN) {
+		odg_send_count(binding, ret);
 		odg_op_complete(op, &cqe);
+	}
 	spin_unlock_bh(&binding->lock);
 }
 
@@ -334,6 +347,7 @@ int odg_sendq_append(struct odg_binding *binding, struct odg_op *op)
 		odg_port_posted(op->port, op);
 		list_add_tail(&op->node, &binding->sends);
 		WRITE_ONCE(binding->send_depth, binding->send_depth + 1);
+		atomic64_inc(&binding->send_pended);
 		WRITE_ONCE(op->binding, binding);
 	}
 	spin_unlock_bh(&binding->lock);

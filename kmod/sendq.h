@@ -52,6 +52,7 @@ struct odg_tx *odg_tx_copy(struct odg_port *port, const struct odg_dest *dest,
 			   const struct odg_segs *segs);
 void odg_tx_free(struct odg_port *port, struct odg_tx *tx);
 
+void odg_send_count(struct odg_binding *binding, int ret);
 int odg_send_now(struct odg_binding *binding, struct socket *sock,
 		 const struct odg_dest *dest, const struct iov_iter *iter);
 int odg_sendq_append(struct odg_binding *binding, struct odg_op *op);

@@ -39,6 +39,10 @@ void odg_sock_get_stats(struct odg_binding *binding,
 	stats->icmp = binding->icmp;
 	stats->bytes = binding->bytes;
 	stats->send_depth = binding->send_depth;
+	stats->sent = atomic64_read(&binding->sent);
+	stats->sent_bytes = atomic64_read(&binding->sent_bytes);
+	stats->send_failed = atomic64_read(&binding->send_failed);
+	stats->send_pended = atomic64_read(&binding->send_pended);
 	stats->dropped = (u32)(odg_sk_drops(binding->sk) -
 			       binding->drops_start - (u32)binding->filtered);
 	not_read = stats->from_queue + stats->queued;
@@ -71,6 +75,11 @@ static void odg_totals_add(struct odg_totals *totals,
 	totals->pieces += stats.pieces;
 	totals->icmp += stats.icmp;
 	totals->bytes += stats.bytes;
+	totals->send_depth += stats.send_depth;
+	totals->sent += stats.sent;
+	totals->sent_bytes += stats.sent_bytes;
+	totals->send_failed += stats.send_failed;
+	totals->send_pended += stats.send_pended;
 }
 
 /* The binding goes, nothing counts in it any more: keep its sums. */

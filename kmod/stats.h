@@ -14,7 +14,9 @@ struct odg_sock_stats;
  * @socks: sockets bound now
  * @depth: receives that stand in their FIFOs
  * @aborted: receives that ended without a datagram
- * @arrived: this and what follows: of datagrams
+ * @arrived: this and what follows: of datagrams that came
+ * @send_depth: sends that wait
+ * @sent: this and what follows: of sends
  */
 struct odg_totals {
 	u32 ports;
@@ -33,6 +35,11 @@ struct odg_totals {
 	u64 pieces;
 	u64 icmp;
 	u64 bytes;
+	u64 send_depth;
+	u64 sent;
+	u64 sent_bytes;
+	u64 send_failed;
+	u64 send_pended;
 };
 
 void odg_sock_get_stats(struct odg_binding *binding,

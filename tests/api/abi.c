@@ -17,7 +17,7 @@ _Static_assert(sizeof(struct odg_wait) == 16, "odg_wait");
 _Static_assert(sizeof(struct odg_cqe) == 64, "odg_cqe");
 _Static_assert(sizeof(struct odg_cqe_wide) == 128, "odg_cqe_wide");
 _Static_assert(sizeof(struct odg_port_stats) == 80, "odg_port_stats");
-_Static_assert(sizeof(struct odg_sock_stats) == 112, "odg_sock_stats");
+_Static_assert(sizeof(struct odg_sock_stats) == 144, "odg_sock_stats");
 _Static_assert(sizeof(struct odg_send) == 72, "odg_send");
 _Static_assert(sizeof(struct odg_send_batch) == 24, "odg_send_batch");
 _Static_assert(offsetof(struct odg_cqe, status) == 36, "odg_cqe.status");

@@ -5,6 +5,8 @@
  */
 #include "nl.h"
 
+#include "helpers_ring.h"
+
 #include <arpa/inet.h>
 #include <linux/filter.h>
 #include <linux/sock_diag.h>
@@ -127,7 +129,8 @@ struct nl_port {
 	uint32_t entries;	/* in: which, by its size */
 	unsigned int found;
 	uint32_t pid, uid, outstanding, unread;
-	uint64_t pinned, posted, completed, cancelled, aborted, bad_cons;
+	uint64_t pinned, kept, registered;
+	uint64_t posted, completed, cancelled, aborted, bad_cons;
 };
 
 static void port_is_it(const struct nlmsghdr *nlh, void *arg)
@@ -146,6 +149,8 @@ static void port_is_it(const struct nlmsghdr *nlh, void *arg)
 	p->outstanding = nl_u32(&m, ODG_A_OUTSTANDING);
 	p->unread = nl_u32(&m, ODG_A_UNREAD);
 	p->pinned = nl_u64(&m, ODG_A_PINNED);
+	p->kept = nl_u64(&m, ODG_A_KEPT);
+	p->registered = nl_u64(&m, ODG_A_REGISTERED);
 	p->posted = nl_u64(&m, ODG_A_POSTED);
 	p->completed = nl_u64(&m, ODG_A_COMPLETED);
 	p->cancelled = nl_u64(&m, ODG_A_CANCELLED);
@@ -164,9 +169,12 @@ static struct nl_port nl_port(struct nl *nl, uint32_t entries)
 static void a_port_is_shown_as_it_is(void **state)
 {
 	struct fix *f = *state;
+	static char memory[3 * 4096] __attribute__((aligned(4096)));
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	struct nl_port seen;
 	struct port p;
 	struct nl nl;
+	uint32_t id;
 	int fd, sock = udp(AF_INET);
 
 	nl_open(&nl);
@@ -186,12 +194,19 @@ static void a_port_is_shown_as_it_is(void **state)
 	want(seen.uid, getuid());
 	want(seen.outstanding, 2);
 	want(seen.unread, 5);
-	want(seen.pinned, port_stats(&p).pinned_pages);
+	want(seen.pinned, port_stats(&p).pinned_pages * page);
+	want(seen.kept, port_stats(&p).kept_pages * page);
+	want(seen.registered, 0);
 	want(seen.posted, 7);
 	want(seen.completed, 5);
 	want(seen.cancelled, 1);
 	want(seen.aborted, 3);
 	want(seen.bad_cons, 0);
+	row("registered memory, from the middle of a page");
+	id = region_add(&p, memory + 100, sizeof(memory) - 100, 0).id;
+	want(nl_port(&nl, 512).registered, 3 * page);
+	want(region_del(&p, id), 0);
+	want(nl_port(&nl, 512).registered, 0);
 	row("gone");
 	port_close(&p);
 	want(nl_port(&nl, 512).found, 0);
@@ -210,6 +225,7 @@ static void a_socket_is_shown_as_it_is(void **state)
 	union sockaddr_any a;
 	struct nl_sock s = { .inode = inode_of(f->rx) };
 	struct odg_sock_stats want_same;
+	struct tx tx[3];
 	uint64_t before = now_ns(CLOCK_REALTIME);
 	struct nl nl;
 
@@ -254,6 +270,18 @@ static void a_socket_is_shown_as_it_is(void **state)
 	want(s.connected, true);
 	want(s.peer_port, port_of(f->tx));
 	want(memcmp(s.peer, s.addr, 16), 0);
+	row("sends, of which one fails");
+	for (int i = 0; i < 3; i++) {
+		tx_init(&tx[i], "send", 4, NULL, 0);
+		tx[i].s.flags = ODG_SEND_REPORT;
+	}
+	tx[2].seg.addr = 8;
+	want(send_n(&f->p, f->rx, tx, 3), 3);
+	s = nl_sock(&nl, f->rx);
+	want(s.stats.sent, 2);
+	want(s.stats.sent_bytes, 8);
+	want(s.stats.send_failed, 1);
+	want(s.stats.send_depth, 0);
 	row("the same as by the device");
 	want_same = sock_stats(&f->p, f->rx);
 	want(s.stats.arrived, want_same.arrived);
@@ -267,7 +295,7 @@ static void a_socket_is_shown_as_it_is(void **state)
 	s = (struct nl_sock){ .inode = inode_of(f->rx) };
 	want(nl_dump(&nl, ODG_CMD_SOCK_GET, nl_is_it, &s), 0);
 	want(s.found, 0);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 4 + 3; i++)
 		reap(&f->p);
 	nl_close(&nl);
 }
@@ -415,7 +443,7 @@ static void is_totals(const struct nlmsghdr *nlh, void *arg)
 	t->posted = nl_u64(&m, ODG_A_POSTED);
 	t->completed = nl_u64(&m, ODG_A_COMPLETED);
 	t->aborted = nl_u64(&m, ODG_A_ABORTED);
-	t->stats = nl_datagrams(&m);
+	t->stats = nl_counters(&m);
 }
 
 static struct totals totals(struct nl *nl)
@@ -434,6 +462,8 @@ static void totals_keep_what_is_gone(void **state)
 {
 	struct totals before, live, gone;
 	struct fix *f = *state;
+	union sockaddr_any a;
+	struct tx tx;
 	struct nl nl;
 
 	nl_open(&nl);
@@ -455,6 +485,14 @@ static void totals_keep_what_is_gone(void **state)
 	want(live.stats.from_queue, before.stats.from_queue + 1);
 	want(live.stats.native, before.stats.native + 1);
 	want(live.stats.bytes, before.stats.bytes + 3);
+	row("a send, by a socket that goes, too");
+	tx_init(&tx, "4444", 4, (struct sockaddr *)&a, addr_of(f->tx, &a));
+	tx_result(&tx);
+	want(send_n(&f->p, f->rx, &tx, 1), 1);
+	live = totals(&nl);
+	want(live.stats.sent, before.stats.sent + 1);
+	want(live.stats.sent_bytes, before.stats.sent_bytes + 4);
+	want(live.stats.send_failed, before.stats.send_failed);
 
 	close(f->rx);
 	eventually(port_unread(&f->p) == 3);
@@ -526,6 +564,19 @@ static struct hist hist(struct nl *nl, uint32_t id)
 	return h;
 }
 
+/* The stack goes on stamping for a moment after the last who asked for it is gone. */
+static void until_unstamped(struct fix *f)
+{
+	int tries = 0;
+
+	do {
+		want_true(tries++ < 1000);
+		op_init(&f->op[0]);
+		post_pending(&f->p, f->rx, &f->op[0]);
+		send_str(f->tx, f->rx, "x");
+	} while (reap(&f->p)->flags & ODG_CQE_RX_STACK);
+}
+
 static void the_histogram_counts_what_is_completed(void **state)
 {
 	struct fix *f = *state;
@@ -536,6 +587,7 @@ static void the_histogram_counts_what_is_completed(void **state)
 	nl_open(&nl);
 	want(odg_bind(&f->p, f->rx, 0), 0);
 	id = nl_sock(&nl, f->rx).id;
+	until_unstamped(f);
 	row("off at first");
 	want(nl_do(&nl, ODG_CMD_HIST_GET, id, NULL, NULL), -ENOENT);
 	want(set_hist(&nl, id, 1), 0);

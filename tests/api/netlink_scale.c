@@ -68,7 +68,7 @@ static void see(const struct nlmsghdr *nlh, void *arg)
 	/* by number, so none can come twice */
 	want_true(nl_u32(&msg, ODG_A_ID) > m->last_id);
 	m->last_id = nl_u32(&msg, ODG_A_ID);
-	s = nl_datagrams(&msg);
+	s = nl_counters(&msg);
 	want(stats_gap(&s), 0);
 	inode = nl_u64(&msg, ODG_A_INODE);
 	found = bsearch(&inode, m->inode, m->nr, sizeof(inode), by_inode);

@@ -211,8 +211,10 @@ static inline uint64_t inode_of(int sock)
 	return inode;
 }
 
-static inline struct odg_sock_stats nl_datagrams(const struct nl_msg *m)
+static inline struct odg_sock_stats nl_counters(const struct nl_msg *m)
 {
+	want(nl_u64(m, ODG_A_SEND_POSTED), nl_u64(m, ODG_A_SENT) +
+	     nl_u64(m, ODG_A_SEND_FAILED) + nl_u64(m, ODG_A_SEND_DEPTH));
 	return (struct odg_sock_stats){
 		.queued = (uint32_t)nl_u64(m, ODG_A_QUEUED),
 		.arrived = nl_u64(m, ODG_A_ARRIVED),
@@ -226,6 +228,11 @@ static inline struct odg_sock_stats nl_datagrams(const struct nl_msg *m)
 		.pieces = nl_u64(m, ODG_A_PIECES),
 		.icmp = nl_u64(m, ODG_A_ICMP),
 		.bytes = nl_u64(m, ODG_A_BYTES),
+		.send_depth = nl_u64(m, ODG_A_SEND_DEPTH),
+		.sent = nl_u64(m, ODG_A_SENT),
+		.sent_bytes = nl_u64(m, ODG_A_SENT_BYTES),
+		.send_failed = nl_u64(m, ODG_A_SEND_FAILED),
+		.send_pended = nl_u64(m, ODG_A_SEND_PENDED),
 	};
 }
 
@@ -271,7 +278,7 @@ static inline void nl_is_it(const struct nlmsghdr *nlh, void *arg)
 	s->completed = nl_u64(&m, ODG_A_COMPLETED);
 	s->aborted = nl_u64(&m, ODG_A_ABORTED);
 	s->last_ns = nl_u64(&m, ODG_A_LAST_NS);
-	s->stats = nl_datagrams(&m);
+	s->stats = nl_counters(&m);
 	s->nr_groups = m.nr_groups;
 	memcpy(s->group, m.group, sizeof(m.group));
 }

@@ -329,6 +329,9 @@ static void a_bad_one_is_reported_in_the_queue(void **state)
 	want(port_stats(&f->p).outstanding, 0);
 	native_recv(f->rx, "one", 3);
 	native_recv(f->rx, "last", 4);
+	want(sock_stats(&f->p, f->tx).sent, 2);
+	want(sock_stats(&f->p, f->tx).sent_bytes, 7);
+	want(sock_stats(&f->p, f->tx).send_failed, 2);
 
 	row("not with a result");
 	tx_result(&tx[0]);

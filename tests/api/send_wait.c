@@ -40,6 +40,18 @@ static void tx_numbered(struct stalled *t, unsigned int n)
 	tx_init(&t->s[n], data, BYTES, &t->to.sa, t->tolen);
 }
 
+/* The socket's account of its sends, of which @pended had to wait. */
+static void want_sends(const struct stalled *t, uint64_t sent, uint64_t failed,
+		       uint64_t pended)
+{
+	struct odg_sock_stats s = sock_stats(&t->p, t->tx);
+
+	want(s.sent, sent);
+	want(s.sent_bytes, sent * BYTES);
+	want(s.send_failed, failed);
+	want(s.send_pended, pended);
+}
+
 /* Stalls the way and sends SENDS datagrams, of which all but the first few wait. */
 static void stall(struct stalled *t, int family)
 {
@@ -63,6 +75,7 @@ static void stall(struct stalled *t, int family)
 	want_none(&t->p);
 	want(sock_stats(&t->p, t->tx).send_depth, SENDS - t->now);
 	want(port_stats(&t->p).outstanding, SENDS - t->now);
+	want_sends(t, t->now, 0, SENDS - t->now);
 }
 
 /*
@@ -149,8 +162,10 @@ static void in_order(void *arg)
 	for (unsigned int i = t.now; i < SENDS; i++)
 		reap_sent(&t.p, &t.s[i], 0, BYTES);
 	want(sock_stats(&t.p, t.tx).send_depth, 0);
+	want_sends(&t, SENDS, 0, SENDS - t.now);
 	row("and at once again");
 	sends_again(&t);
+	want_sends(&t, SENDS + 1, 0, SENDS - t.now);
 	finish(&t);
 }
 
@@ -232,6 +247,7 @@ static void cancelled_together(void *arg)
 				cancel_socket_thread(&t.p, t.tx, tid), n);
 		for (unsigned int i = t.now; i < SENDS; i++)
 			reap_sent(&t.p, &t.s[i], -ECANCELED, 0);
+		want_sends(&t, t.now, n + n * (uint64_t)way, n + n * (uint64_t)way);
 		want(cancel_socket(&t.p, t.tx), -ENOENT);
 		if (way == 2)
 			break;
@@ -445,6 +461,8 @@ static void refused(void *arg)
 	all_arrive(&t, none);
 	for (unsigned int i = t.now; i < SENDS; i++)
 		reap_sent(&t.p, &t.s[i], 0, BYTES);
+	row("the one of a port that was closed failed, the refused ones were none");
+	want_sends(&t, SENDS, 1, SENDS - t.now + 1);
 	row("unbind, with nothing waiting");
 	want(odg_unbind(&t.p, t.tx), 0);
 	want(sys(sendto(t.tx, "plain", 5, 0, &t.to.sa, t.tolen)), 5);

@@ -130,6 +130,10 @@ static const struct layout layouts[] = {
 	FIELD(odg_sock_stats, bytes, 88, 8),
 	FIELD(odg_sock_stats, send_depth, 96, 8),
 	FIELD(odg_sock_stats, pieces, 104, 8),
+	FIELD(odg_sock_stats, sent, 112, 8),
+	FIELD(odg_sock_stats, sent_bytes, 120, 8),
+	FIELD(odg_sock_stats, send_failed, 128, 8),
+	FIELD(odg_sock_stats, send_pended, 136, 8),
 };
 
 static void layout_name(const struct layout *l, char *name)

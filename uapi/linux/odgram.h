@@ -757,8 +757,14 @@ struct odg_port_stats {
  * @bytes: out: payload bytes delivered
  * @send_depth: out: sends pending now, of all ports
  * @pieces: out: receives that ended with ODG_CQE_PARTIAL
+ * @sent: out: datagrams sent
+ * @sent_bytes: out: their payload
+ * @send_failed: out: sends accepted that ended without sending: an error, cancelled,
+ *	or the socket or port was closed
+ * @send_pended: out: sends accepted that had to wait for room
  *
- * delivered = direct + from_queue.  The sum is exact when nothing is in flight.
+ * delivered = direct + from_queue.  Sends accepted = sent + send_failed +
+ * send_depth.  The sums are exact when nothing is in flight.
  */
 struct odg_sock_stats {
 	__u32 size;
@@ -777,6 +783,10 @@ struct odg_sock_stats {
 	__aligned_u64 bytes;
 	__aligned_u64 send_depth;
 	__aligned_u64 pieces;
+	__aligned_u64 sent;
+	__aligned_u64 sent_bytes;
+	__aligned_u64 send_failed;
+	__aligned_u64 send_pended;
 };
 
 #endif /* _UAPI_LINUX_ODGRAM_H */

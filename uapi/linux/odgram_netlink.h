@@ -27,16 +27,16 @@
  * there will be more.  Numbers of bytes, datagrams and receives are u64 and count
  * from the moment the socket was bound to odgram or the port was opened.
  *
- *   ODG_CMD_PORT_GET    ID, PID, UID, ENTRIES, OUTSTANDING, UNREAD, PINNED,
- *                       POSTED, COMPLETED, CANCELLED, ABORTED, BAD_CONS
+ *   ODG_CMD_PORT_GET    ID, PID, UID, ENTRIES, OUTSTANDING, UNREAD, PINNED, KEPT,
+ *                       REGISTERED, POSTED, COMPLETED, CANCELLED, ABORTED, BAD_CONS
  *   ODG_CMD_SOCK_GET    ID, UID, INODE, FAMILY, LOCAL_ADDR, LOCAL_PORT,
  *                       PEER_ADDR and PEER_PORT if it is connected, IFINDEX if it
  *                       is bound to a device, GROUP (once for each), DEPTH,
  *                       RING_ENTRIES and RING_DEPTH if it has a request queue, SLOW,
  *                       HIST_ON, LAST_NS, POSTED, COMPLETED, ABORTED and the
- *                       counters of datagrams
+ *                       counters of datagrams and of sends
  *   ODG_CMD_TOTALS_GET  PORTS, SOCKS, POSTED, COMPLETED, ABORTED and the counters
- *                       of datagrams
+ *                       of datagrams and of sends
  *   ODG_CMD_HIST_GET    ID, HIST_COUNT, HIST_SUM, HIST_MAX, HIST
  *
  * Counters of datagrams: ARRIVED = DIRECT + FROM_QUEUE + FILTERED + DISCARDED +
@@ -46,6 +46,9 @@
  *
  * Receives of a socket: POSTED = COMPLETED + DEPTH, COMPLETED = DIRECT + FROM_QUEUE +
  * PIECES + ABORTED.  Those of a ring count when they are taken.
+ *
+ * Counters of sends: SEND_POSTED = SENT + SEND_FAILED + SEND_DEPTH, SEND_PENDED and
+ * SENT_BYTES.  In the totals, SEND_DEPTH is of sockets bound now.
  *
  * Events
  * ------
@@ -103,7 +106,8 @@ enum odg_genl_cmd {
  * @ODG_A_ENTRIES: u32, size of the completion queue; 0 if there is none yet
  * @ODG_A_OUTSTANDING: u32, receives posted and not completed
  * @ODG_A_UNREAD: u32, completions not released
- * @ODG_A_PINNED: u64, pages of posted buffers pinned now
+ * @ODG_A_PINNED: u64, bytes of pages of posted buffers pinned now, those twice that
+ *	two receives share
  * @ODG_A_POSTED: u64, receives accepted
  * @ODG_A_COMPLETED: u64, receives completed
  * @ODG_A_CANCELLED: u64, of these, by ODG_CANCEL
@@ -146,6 +150,15 @@ enum odg_genl_cmd {
  * @ODG_A_HIST: u64[ODG_HIST_BUCKETS]
  * @ODG_A_EVENT: u32, enum odg_genl_event
  * @ODG_A_PIECES: u64
+ * @ODG_A_KEPT: u64, bytes of pages pinned for posts to find them again, those of
+ *	@ODG_A_PINNED included as far as they are kept
+ * @ODG_A_REGISTERED: u64, bytes of pages of registered memory
+ * @ODG_A_SEND_POSTED: u64, sends accepted
+ * @ODG_A_SENT: u64, of these, sent
+ * @ODG_A_SENT_BYTES: u64, their payload
+ * @ODG_A_SEND_FAILED: u64, of these, ended without sending (error, cancel, close)
+ * @ODG_A_SEND_PENDED: u64, of these, had to wait for room
+ * @ODG_A_SEND_DEPTH: u64, of these, wait now
  */
 enum odg_genl_attr {
 	ODG_A_UNSPEC,
@@ -195,6 +208,14 @@ enum odg_genl_attr {
 	ODG_A_HIST,
 	ODG_A_EVENT,
 	ODG_A_PIECES,
+	ODG_A_KEPT,
+	ODG_A_REGISTERED,
+	ODG_A_SEND_POSTED,
+	ODG_A_SENT,
+	ODG_A_SENT_BYTES,
+	ODG_A_SEND_FAILED,
+	ODG_A_SEND_PENDED,
+	ODG_A_SEND_DEPTH,
 	__ODG_A_END,
 };
 
