@@ -4,75 +4,12 @@
  * how it ends, and top in a terminal (tmux).
  */
 #include "nl.h"
+#include "tool.h"
 
 #include <grp.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <sys/wait.h>
-
-/* From the repository's folder, which is where scripts/vm runs us. */
-static const char *tool(void)
-{
-	const char *path = getenv("ODG_TOOL");
-
-	return path ? path : "build/userlib/odgram";
-}
-
-static char out[256 * 1024];	/* what it printed, stderr included */
-
-/* Runs a shell command; its exit status. */
-static int run(const char *fmt, ...)
-{
-	char command[512];
-	size_t len;
-	va_list ap;
-	FILE *pipe;
-	int status;
-
-	va_start(ap, fmt);
-	vsnprintf(command, sizeof(command), fmt, ap);
-	va_end(ap);
-	row("%s", command);
-	pipe = popen(command, "re");
-	want_true(pipe);
-	len = fread(out, 1, sizeof(out) - 1, pipe);
-	out[len] = '\0';
-	status = pclose(pipe);
-	want_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
-}
-
-/* The tool's exit status. */
-#define odgram(args, ...) run("%s " args " 2>&1", tool(), ##__VA_ARGS__)
-
-/* The line of the array of objects that has this. */
-static const char *object_with(const char *part)
-{
-	static char line[4096];
-	const char *at = strstr(out, part), *from, *to;
-
-	if (!at)
-		return NULL;
-	for (from = at; from > out && from[-1] != '\n'; from--)
-		;
-	to = strchrnul(at, '\n');
-	want_true((size_t)(to - from) < sizeof(line));
-	memcpy(line, from, (size_t)(to - from));
-	line[to - from] = '\0';
-	return line;
-}
-
-static uint64_t number(const char *object, const char *name)
-{
-	char key[64];
-	const char *at;
-
-	snprintf(key, sizeof(key), "\"%s\": ", name);
-	at = strstr(object, key);
-	row("\"%s\" in %s", name, object);
-	want_true(at);
-	return strtoull(at + strlen(key), NULL, 10);
-}
 
 static const char *object_of(int sock)
 {
@@ -92,7 +29,11 @@ static void wrong_calls_end_with_2(void **state)
 	want_true(strstr(out, "no command nonsense"));
 	want(odgram("sockets --jsonx"), 2);
 	want(odgram("sockets --json more"), 2);
-	want(odgram("ports 1"), 2);
+	want(odgram("sockets --json --long"), 2);
+	want(odgram("sockets 0"), 2);
+	want(odgram("sockets 1 2"), 2);
+	want(odgram("ports 1x"), 2);
+	want(odgram("ports 99999999999999999999"), 2);
 	want(odgram("stats -v"), 2);
 	want(odgram("top -d 0"), 2);
 	want(odgram("top -d nan"), 2);
@@ -112,6 +53,7 @@ static void help_and_version(void **state)
 {
 	static const char *const commands[] = {
 		"ports", "sockets", "stats", "top", "watch", "hist", "doctor",
+		"recv", "replay",
 	};
 
 	(void)state;
@@ -148,12 +90,28 @@ static void json_is_json(void **state)
 		 id, tool()), 0);
 }
 
+/* One that goes, and one that fails. */
+static void send_some(struct fix *f)
+{
+	struct tx tx[2];
+
+	tx_init(&tx[0], "sent", 4, NULL, 0);
+	tx_init(&tx[1], "fails", 5, NULL, 0);
+	tx[0].s.flags = ODG_SEND_REPORT;
+	tx[1].s.flags = ODG_SEND_REPORT;
+	tx[1].seg.addr = 8;
+	want(send_n(&f->p, f->rx, tx, 2), 2);
+	native_recv(f->tx, "sent", 4);
+	eventually(port_unread(&f->p) == 4);
+}
+
 /* The sums a program reads are exact. */
 static void json_counters_add_up(void **state)
 {
 	struct fix *f = *state;
-	const char *o;
 	struct odg_sock_stats s;
+	const char *o;
+	uint64_t id;
 
 	want(odg_bind(&f->p, f->rx, 0), 0);
 	queue_str(f->tx, f->rx, "1");
@@ -184,6 +142,36 @@ static void json_counters_add_up(void **state)
 	want_true(o);
 	want(number(o, "pid"), getpid());
 	want(number(o, "unread"), 2);
+	want_true(number(o, "pinned_bytes") > 0);
+	want(number(o, "registered_bytes"), 0);
+	row("sends");
+	connect_to(f->rx, f->tx);
+	send_some(f);
+	o = object_of(f->rx);
+	want(number(o, "send_posted"), 2);
+	want(number(o, "sent"), 1);
+	want(number(o, "sent_bytes"), 4);
+	want(number(o, "send_failed"), 1);
+	want(number(o, "send_pended"), 0);
+	want(number(o, "send_depth"), 0);
+	row("one alone");
+	id = number(o, "id");
+	want(odgram("sockets --json %" PRIu64, id), 0);
+	want(number(out, "id"), id);
+	want_true(!strchr(strchr(out, '{') + 1, '{'));
+	want(odgram("sockets %" PRIu64, id), 0);
+	want_true(strstr(out, "LOCAL"));
+	want(odgram("sockets 2147483646"), 1);
+	want_true(strstr(out, "none of yours has number 2147483646"));
+	row("all of it, for people");
+	want(odgram("sockets --long %" PRIu64, id), 0);
+	want_true(strstr(out, "  sent  1\n"));
+	want_true(strstr(out, "  arrived  3\n"));
+	want_true(strstr(out, "  slow  no receive posted\n"));
+	want_true(strstr(out, f->family == AF_INET ? "local  127.0.0.1:" :
+						     "local  [::1]:"));
+	want(odgram("ports --long"), 0);
+	want_true(strstr(out, "  command  tool\n"));
 	row("for people");
 	want(odgram("sockets"), 0);
 	want_true(strstr(out, "LOCAL"));
@@ -193,6 +181,7 @@ static void json_counters_add_up(void **state)
 	want_true(strstr(out, "OUTSTANDING"));
 	want(odgram("stats"), 0);
 	want_true(strstr(out, "datagrams arrived"));
+	want_true(strstr(out, "sends accepted"));
 }
 
 static void histogram(void **state)
@@ -267,6 +256,8 @@ static void without_rights(void *arg)
 	want(odgram("sockets --json"), 0);
 	want(strcmp(out, "[]\n"), 0);
 	row("the device is not theirs");
+	want(odgram("recv 127.0.0.1:9"), 1);
+	want_true(strstr(out, "/dev/odgram"));
 	want(odgram("doctor"), 1);
 	want_true(strstr(out, "WRONG  device"));
 	want_true(strstr(out, "odgram"));
@@ -288,13 +279,6 @@ static void doctor_finds_all_well(void **state)
 	row("little memory may be locked");
 	want(run("ulimit -l 64; %s doctor", tool()), 0);
 	want_true(strstr(out, "ulimit -l"));
-}
-
-/* What the terminal shows stands in out; a look takes its time. */
-static bool pane_has(const char *text, const char *other)
-{
-	run("tmux -L odg capture-pane -p -t 0");
-	return strstr(out, text) && strstr(out, other);
 }
 
 struct traffic {

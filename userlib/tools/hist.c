@@ -205,8 +205,8 @@ static int hist(int argc, char **argv)
 const struct tool_command tool_hist = {
 	.name = "hist",
 	.help = "latency histograms, from arrival to completion",
-	.usage = "on ID|all | off ID|all | show ID [--json]\n\n"
-		 "  ID   a socket's number, as odgram sockets shows it\n"
-		 "  on   begin anew; off is the default and costs nothing",
+	.usage = "on ID|all | off ID|all | show ID [--json]",
+	.options = "  ID   a socket's number, as odgram sockets shows it\n"
+		   "  on   begin anew; off is the default and costs nothing\n",
 	.run = hist,
 };

@@ -7,7 +7,11 @@
 /* Is --json the only argument?  false if there is none; TOOL_USAGE and said so. */
 int tool_only_json(int argc, char **argv, bool *json);
 
-/* A subcommand that shows each message of a dump.  TOOL_*. */
+/* A subcommand that shows each message of a dump, or the one of a number.  TOOL_*. */
+#define TOOL_LIST_USAGE		"[--json | --long] [ID]"
+#define TOOL_LIST_OPTIONS	"  --json  for programs; all fields\n" \
+				"  --long  for people, all fields\n" \
+				"  ID      only the one of this number\n"
 int tool_list(int argc, char **argv, uint8_t cmd,
 	      const struct show_column *columns, size_t nr_columns);
 

@@ -80,7 +80,7 @@ static int receive(struct tool_nl *nl, uint32_t seq, tool_nl_fn fn, void *arg)
 		if (got < 0 && errno == EINTR && seq)
 			continue;
 		if (got < 0)
-			return -errno;
+			return errno == ENOSPC ? -EBADMSG : -errno;
 		for (; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len)) {
 			if (seq && nlh->nlmsg_seq != seq)
 				continue;
@@ -88,6 +88,9 @@ static int receive(struct tool_nl *nl, uint32_t seq, tool_nl_fn fn, void *arg)
 			if (ret <= 0)
 				return ret;
 		}
+		/* what waits for the rest of it waits for ever */
+		if (len > 0)
+			return -EBADMSG;
 	}
 }
 
@@ -193,6 +196,12 @@ static int find_family(struct tool_nl *nl)
 	return nl->family == GENL_ID_CTRL ? -ENOENT : 0;
 }
 
+const char *tool_nl_error(int err)
+{
+	return err == -EBADMSG ? "the kernel's answer is cut off or malformed" :
+				 strerror(-err);
+}
+
 int tool_nl_open(struct tool_nl *nl)
 {
 	int ret;
@@ -211,7 +220,7 @@ int tool_nl_open(struct tool_nl *nl)
 		return 0;
 	fprintf(stderr, "odgram: %s\n", ret == -ENOENT ?
 		"the odgram module is not loaded: sudo modprobe odgram" :
-		strerror(-ret));
+		tool_nl_error(ret));
 err_close:
 	tool_nl_close(nl);
 	return ret;

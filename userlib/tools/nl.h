@@ -48,6 +48,9 @@ int tool_nl_join(struct tool_nl *nl);
 /* Waits for messages of the group, for ever. */
 int tool_nl_listen(struct tool_nl *nl, tool_nl_fn fn, void *arg);
 
+/* What one of these says. */
+const char *tool_nl_error(int err);
+
 /* A number of 1, 4 or 8 bytes; 0 if there is none. */
 uint64_t tool_number(const struct tool_msg *msg, int attr);
 

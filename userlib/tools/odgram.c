@@ -81,8 +81,11 @@ int main(int argc, char **argv)
 		return TOOL_USAGE;
 	}
 	if (argc > 2 && (!strcmp(argv[2], "--help") || !strcmp(argv[2], "-h"))) {
-		printf("usage: odgram %s %s\n\n%s\n", command->name,
-		       command->usage, command->help);
+		printf("usage: odgram %s%s%s\n\n%s\n", command->name,
+		       *command->usage ? " " : "", command->usage,
+		       command->help);
+		if (command->options)
+			printf("\n%s", command->options);
 		return flushed(TOOL_OK);
 	}
 	return flushed(command->run(argc - 1, argv + 1));

@@ -10,7 +10,9 @@ static const struct show_column columns[] = {
 	{ "ENTRIES", ODG_A_ENTRIES, SHOW_NUMBER },
 	{ "OUTSTANDING", ODG_A_OUTSTANDING, SHOW_NUMBER },
 	{ "UNREAD", ODG_A_UNREAD, SHOW_NUMBER },
-	{ "PINNED", ODG_A_PINNED, SHOW_NUMBER },
+	{ "PINNED", ODG_A_PINNED, SHOW_BYTES },
+	{ "KEPT", ODG_A_KEPT, SHOW_BYTES },
+	{ "REGISTERED", ODG_A_REGISTERED, SHOW_BYTES },
 	{ "POSTED", ODG_A_POSTED, SHOW_NUMBER },
 	{ "COMPLETED", ODG_A_COMPLETED, SHOW_NUMBER },
 	{ "CANCELLED", ODG_A_CANCELLED, SHOW_NUMBER },
@@ -28,6 +30,7 @@ static int ports(int argc, char **argv)
 const struct tool_command tool_ports = {
 	.name = "ports",
 	.help = "list completion queues: whose, how full, what became of receives",
-	.usage = "[--json]",
+	.usage = TOOL_LIST_USAGE,
+	.options = TOOL_LIST_OPTIONS,
 	.run = ports,
 };

@@ -3,11 +3,12 @@
  * How the tool shows a message: as a row for people, as JSON for programs.
  *
  * JSON has a field for each attribute, named after it; no string in it needs to be
- * escaped (addresses, and words of ours).
+ * escaped (addresses, and words of ours).  The long form has the same fields.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,22 @@ static void age(char *cell, uint64_t ns)
 		snprintf(cell, SHOW_CELL, "%.1f s ago", seconds < 0 ? 0 : seconds);
 }
 
+static void bytes(char *cell, uint64_t n)
+{
+	static const char units[] = " KMGTPE";
+	double scaled = (double)n;
+	size_t unit = 0;
+
+	while (scaled >= 1024 && units[unit + 1]) {
+		scaled /= 1024;
+		unit++;
+	}
+	if (unit)
+		snprintf(cell, SHOW_CELL, "%.*f%c", scaled < 10, scaled, units[unit]);
+	else
+		snprintf(cell, SHOW_CELL, "%" PRIu64, n);
+}
+
 static void command(char *cell, uint64_t pid)
 {
 	char path[32];
@@ -106,6 +123,9 @@ void show_cell(char *cell, const struct show_column *column,
 			snprintf(cell, SHOW_CELL, "%" PRIu64, number);
 		else
 			strcpy(cell, "-");
+		break;
+	case SHOW_BYTES:
+		bytes(cell, number);
 		break;
 	case SHOW_LOCAL:
 		show_endpoint(cell, SHOW_CELL, msg, ODG_A_LOCAL_ADDR,
@@ -152,7 +172,8 @@ int show_add(struct show_table *table, const struct tool_msg *msg)
 static void print_cell(const struct show_table *table, size_t column, int width,
 		       const char *text)
 {
-	if (table->columns[column].kind == SHOW_NUMBER)
+	if (table->columns[column].kind == SHOW_NUMBER ||
+	    table->columns[column].kind == SHOW_BYTES)
 		printf("%*s", width, text);
 	else if (column + 1 < table->nr_columns)
 		printf("%-*s", width, text);
@@ -213,7 +234,9 @@ static const struct {
 	{ ODG_A_ENTRIES, "entries", JSON_NUMBER },
 	{ ODG_A_OUTSTANDING, "outstanding", JSON_NUMBER },
 	{ ODG_A_UNREAD, "unread", JSON_NUMBER },
-	{ ODG_A_PINNED, "pinned_pages", JSON_NUMBER },
+	{ ODG_A_PINNED, "pinned_bytes", JSON_NUMBER },
+	{ ODG_A_KEPT, "kept_bytes", JSON_NUMBER },
+	{ ODG_A_REGISTERED, "registered_bytes", JSON_NUMBER },
 	{ ODG_A_DEPTH, "depth", JSON_NUMBER },
 	{ ODG_A_RING_ENTRIES, "ring_entries", JSON_NUMBER },
 	{ ODG_A_RING_DEPTH, "ring_depth", JSON_NUMBER },
@@ -234,6 +257,12 @@ static const struct {
 	{ ODG_A_PIECES, "pieces", JSON_NUMBER },
 	{ ODG_A_ICMP, "icmp", JSON_NUMBER },
 	{ ODG_A_BYTES, "bytes", JSON_NUMBER },
+	{ ODG_A_SEND_POSTED, "send_posted", JSON_NUMBER },
+	{ ODG_A_SENT, "sent", JSON_NUMBER },
+	{ ODG_A_SENT_BYTES, "sent_bytes", JSON_NUMBER },
+	{ ODG_A_SEND_FAILED, "send_failed", JSON_NUMBER },
+	{ ODG_A_SEND_PENDED, "send_pended", JSON_NUMBER },
+	{ ODG_A_SEND_DEPTH, "send_depth", JSON_NUMBER },
 	{ ODG_A_LAST_NS, "last_ns", JSON_NUMBER },
 	{ ODG_A_HIST_ON, "hist_on", JSON_NUMBER },
 	{ ODG_A_HIST_COUNT, "count", JSON_NUMBER },
@@ -312,4 +341,50 @@ void show_json(const struct tool_msg *msg)
 	if (msg->nr_groups)
 		json_groups(msg);
 	putchar('}');
+}
+
+static void long_groups(const struct tool_msg *msg)
+{
+	bool v4 = tool_number(msg, ODG_A_FAMILY) == AF_INET;
+	char addr[INET6_ADDRSTRLEN], name[IF_NAMESIZE];
+	unsigned int i;
+
+	for (i = 0; i < msg->nr_groups; i++) {
+		struct odg_genl_group group;
+
+		memcpy(&group, mnl_attr_get_payload(msg->groups[i]), sizeof(group));
+		printf("%18s  %s", "group", address(addr, sizeof(addr), group.addr,
+						    v4 ? 4 : 16));
+		if (group.ifindex && if_indextoname(group.ifindex, name))
+			printf(" by %s", name);
+		putchar('\n');
+	}
+}
+
+void show_long(const struct tool_msg *msg)
+{
+	static const struct show_column in_words[] = {
+		{ "local", ODG_A_LOCAL_ADDR, SHOW_LOCAL },
+		{ "peer", ODG_A_PEER_ADDR, SHOW_PEER },
+		{ "command", ODG_A_PID, SHOW_COMMAND },
+		{ "last", ODG_A_LAST_NS, SHOW_AGE },
+		{ "slow", ODG_A_SLOW, SHOW_SLOW },
+	};
+	char cell[SHOW_CELL];
+	size_t i;
+
+	for (i = 0; i < NR(fields); i++) {
+		if (!msg->attr[fields[i].attr] || fields[i].kind != JSON_NUMBER)
+			continue;
+		printf("%18s  %" PRIu64 "\n", fields[i].name,
+		       tool_number(msg, fields[i].attr));
+	}
+	for (i = 0; i < NR(in_words); i++) {
+		if (!msg->attr[in_words[i].attr])
+			continue;
+		show_cell(cell, &in_words[i], msg);
+		printf("%18s  %s\n", in_words[i].head, cell);
+	}
+	long_groups(msg);
+	putchar('\n');
 }

@@ -13,6 +13,7 @@
 
 enum show_kind {
 	SHOW_NUMBER,
+	SHOW_BYTES,	/* "20K": rounded, for a look */
 	SHOW_LOCAL,	/* address and port */
 	SHOW_PEER,
 	SHOW_SLOW,	/* in words */
@@ -50,6 +51,9 @@ void show_free(struct show_table *table);
 
 /* The message as a JSON object, on one line and without an end of line. */
 void show_json(const struct tool_msg *msg);
+
+/* The same for people, all of it: a line for each field, and an empty one. */
+void show_long(const struct tool_msg *msg);
 
 /* In words, for a person; enum odg_slow and enum odg_genl_event. */
 const char *show_slow(unsigned int slow);

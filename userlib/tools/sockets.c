@@ -18,6 +18,8 @@ static const struct show_column columns[] = {
 	{ "DROPPED", ODG_A_DROPPED, SHOW_NUMBER },
 	{ "FILTERED", ODG_A_FILTERED, SHOW_NUMBER },
 	{ "TRUNC", ODG_A_TRUNCATED, SHOW_NUMBER },
+	{ "SENT", ODG_A_SENT, SHOW_NUMBER },
+	{ "UNSENT", ODG_A_SEND_DEPTH, SHOW_NUMBER },
 	{ "LAST", ODG_A_LAST_NS, SHOW_AGE },
 	{ "LAST-SLOW", ODG_A_SLOW, SHOW_SLOW },
 };
@@ -31,6 +33,7 @@ static int sockets(int argc, char **argv)
 const struct tool_command tool_sockets = {
 	.name = "sockets",
 	.help = "list sockets: addresses, receives posted, where datagrams went",
-	.usage = "[--json]",
+	.usage = TOOL_LIST_USAGE,
+	.options = TOOL_LIST_OPTIONS,
 	.run = sockets,
 };

@@ -26,6 +26,12 @@ static const struct {
 	{ ODG_A_TRUNCATED, "datagrams longer than their buffers" },
 	{ ODG_A_BYTES, "bytes delivered" },
 	{ ODG_A_ICMP, "ICMP errors" },
+	{ ODG_A_SEND_POSTED, "sends accepted" },
+	{ ODG_A_SENT, "  sent" },
+	{ ODG_A_SEND_FAILED, "  ended without sending (error, cancel, close)" },
+	{ ODG_A_SEND_DEPTH, "  waiting for room" },
+	{ ODG_A_SEND_PENDED, "sends that had to wait for room" },
+	{ ODG_A_SENT_BYTES, "bytes sent" },
 };
 
 static int to_lines(const struct tool_msg *msg, void *arg)

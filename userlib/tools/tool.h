@@ -12,7 +12,8 @@
  * struct tool_command - a subcommand
  * @name: what to call it by
  * @help: what it does, in a line
- * @usage: its arguments, and a line for each that needs one
+ * @usage: its arguments, in a line
+ * @options: a line for each argument that needs one, or NULL
  * @run: does it; argv[0] is @name, and "--help" is not for it to handle.  Returns
  *	TOOL_*.
  */
@@ -20,6 +21,7 @@ struct tool_command {
 	const char *name;
 	const char *help;
 	const char *usage;
+	const char *options;
 	int (*run)(int argc, char **argv);
 };
 

@@ -316,8 +316,8 @@ static int top(int argc, char **argv)
 const struct tool_command tool_top = {
 	.name = "top",
 	.help = "show the busiest sockets, again and again; q ends it",
-	.usage = "[-d SECONDS] [-n COUNT]\n\n"
-		 "  -d, --delay SECONDS   between two frames, 0.1 to 3600; 1 by default\n"
-		 "  -n, --count COUNT     end after so many frames",
+	.usage = "[-d SECONDS] [-n COUNT]",
+	.options = "  -d, --delay SECONDS   between two frames, 0.1 to 3600; 1 by default\n"
+		   "  -n, --count COUNT     end after so many frames\n",
 	.run = top,
 };

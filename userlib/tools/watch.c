@@ -131,7 +131,7 @@ static int watch(int argc, char **argv)
 const struct tool_command tool_watch = {
 	.name = "watch",
 	.help = "show events as they happen: starved, drop, port-died",
-	.usage = "[--json] [-n COUNT]\n\n"
-		 "  -n, --count COUNT   end after so many",
+	.usage = "[--json] [-n COUNT]",
+	.options = "  -n, --count COUNT   end after so many\n",
 	.run = watch,
 };
