@@ -85,10 +85,16 @@ int address_parse(const char *text, struct address *a)
 	if (source && (!numeric(source, &a->source) ||
 		       a->source.ss_family != a->to.ss_family))
 		return complain(text, "the source is not an address of that family");
+	if (source && !address_is_multicast(&a->to))
+		return complain(text, "a source is for a multicast group only");
 	if (interface) {
 		a->ifindex = if_nametoindex(interface);
 		if (!a->ifindex)
 			return complain(text, "no such interface");
+		/* what is of one link needs it; the kernel ignores it in others */
+		if (a->to.ss_family == AF_INET6)
+			((struct sockaddr_in6 *)(void *)&a->to)->sin6_scope_id =
+				a->ifindex;
 	}
 	return 0;
 }

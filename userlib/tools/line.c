@@ -53,7 +53,26 @@ static int join(const struct line *line)
 	return ret ? complain_errno("joining the group") : 0;
 }
 
-/* receive_all - the queue's entries point at the line's slots, in order */
+/*
+ * narrow - from what is asked for alone: by that interface, and of the groups of
+ * this address those that the socket itself has joined
+ */
+static int narrow(const struct line *line)
+{
+	bool v6 = line->at.to.ss_family == AF_INET6;
+	int ifindex = (int)line->at.ifindex, off = 0;
+
+	if (address_is_multicast(&line->at.to))
+		return setsockopt(line->sock, v6 ? IPPROTO_IPV6 : IPPROTO_IP,
+				  v6 ? IPV6_MULTICAST_ALL : IP_MULTICAST_ALL,
+				  &off, sizeof(off));
+	if (ifindex)
+		return setsockopt(line->sock, SOL_SOCKET, SO_BINDTOIFINDEX,
+				  &ifindex, sizeof(ifindex));
+	return 0;
+}
+
+/* post_all - the queue's entries point at the line's slots, in order */
 static int post_all(struct lines *lines, struct line *line)
 {
 	uint64_t first = (uint64_t)(line - lines->line) * lines->slots;
@@ -78,8 +97,11 @@ static int open_line(struct lines *lines, struct line *line)
 	 */
 	if (setsockopt(line->sock, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
 	    setsockopt(line->sock, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) ||
-	    setsockopt(line->sock, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)))
+	    setsockopt(line->sock, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)) ||
+	    narrow(line))
 		return complain_errno("setsockopt");
+	if (lines->hw && hwstamp_start(&line->hw, line->sock, line->at.ifindex))
+		return -1;
 	/* To the group's own address: other groups on this port are not ours. */
 	if (bind(line->sock, (struct sockaddr *)&line->at.to, line->at.len))
 		return complain_errno("bind");
@@ -127,8 +149,10 @@ void lines_close(struct lines *lines)
 	for (i = 0; i < lines->nr; i++) {
 		if (lines->line[i].rq.__map)
 			odg_rq_close(&lines->line[i].rq);
-		if (lines->line[i].sock >= 0)
-			close(lines->line[i].sock);
+		if (lines->line[i].sock < 0)
+			continue;
+		hwstamp_stop(&lines->line[i].hw, lines->line[i].sock);
+		close(lines->line[i].sock);
 	}
 	odg_port_close(lines->port);
 	if (lines->memory)

@@ -10,12 +10,14 @@
 #include <stdint.h>
 
 #include "address.h"
+#include "hwstamp.h"
 
 #define MAX_LINES	8
 
 struct line {
 	struct address at;
 	int sock;
+	struct hwstamp hw;
 	struct odg_rq rq;
 	uint64_t datagrams;
 	uint64_t bytes;
@@ -27,6 +29,7 @@ struct line {
  * struct lines - what receives
  * @slots: receives posted per line
  * @slot_size: bytes of each
+ * @hw: the devices are to stamp; each line names its interface
  * @memory: slot s of line l is number l * @slots + s
  */
 struct lines {
@@ -35,12 +38,13 @@ struct lines {
 	unsigned int nr;
 	uint32_t slots;
 	uint32_t slot_size;
+	bool hw;
 	uint8_t *memory;
 	size_t memory_size;
 	int region;
 };
 
-/* Fill nr, slots, slot_size and each line's address first.  0, or -1 and told. */
+/* Fill nr, slots, slot_size, hw and each line's address first.  0, or -1 and told. */
 int lines_open(struct lines *lines);
 void lines_close(struct lines *lines);
 

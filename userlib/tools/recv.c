@@ -47,6 +47,8 @@ static void on_feed_event(const struct odg_feed_event *event, void *arg)
 {
 	struct receiver *r = arg;
 
+	if (r->events && event->what != ODG_FEED_NEW)
+		recv_print_event(r, event);
 	if (event->what != ODG_FEED_LOST)
 		return;
 	if (r->nr_losses < MAX_LOSSES)
@@ -88,8 +90,8 @@ static uint16_t port_of(const struct line *line)
 static void write_down(struct receiver *r, const struct odg_cqe_wide *wide,
 		       const struct line *line, const uint8_t *payload)
 {
-	uint64_t ns = r->hw_time && wide->cqe.hw_ns ? wide->cqe.hw_ns :
-						      wide->cqe.rx_ns;
+	uint64_t ns = r->lines.hw && wide->cqe.hw_ns ? wide->cqe.hw_ns :
+						       wide->cqe.rx_ns;
 
 	r->write_errors += !!capture_write(r->writer, wide, port_of(line), ns,
 					   payload);
@@ -112,6 +114,7 @@ static void take(struct receiver *r, const struct odg_cqe_wide *wide)
 		line->bytes += cqe->len;
 		line->dropped += cqe->drops;
 		line->truncated += cqe->status != 0;
+		r->hw_stamped += cqe->hw_ns != 0;
 		/* The clock may have been set back in between. */
 		if (wide->done_ns >= cqe->rx_ns)
 			latency_add(&r->to_queue, wide->done_ns - cqe->rx_ns);
@@ -201,6 +204,7 @@ static const struct option options[] = {
 	{ "svg", required_argument, NULL, 'g' },
 	{ "spin", no_argument, NULL, 's' },
 	{ "hw", no_argument, NULL, 'h' },
+	{ "events", no_argument, NULL, 'e' },
 	{ "json", optional_argument, NULL, 'j' },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ 0 },
@@ -216,7 +220,8 @@ static bool option(struct receiver *r, int opt, const char *arg)
 	case 'w': r->write_path = arg; break;
 	case 'g': r->svg_path = arg; break;
 	case 's': r->spin = true; break;
-	case 'h': r->hw_time = true; break;
+	case 'h': r->lines.hw = true; break;
+	case 'e': r->events = true; break;
 	case 'j':
 		r->json = true;
 		r->json_path = arg;
@@ -259,12 +264,30 @@ static bool option(struct receiver *r, int opt, const char *arg)
 	return good;
 }
 
+/* is_sound - what only the whole of the arguments shows */
+static bool is_sound(const struct receiver *r)
+{
+	unsigned int i;
+
+	if (r->events && !r->format) {
+		fputs("odgram recv: --events needs --format\n", stderr);
+		return false;
+	}
+	for (i = 0; r->lines.hw && i < r->lines.nr; i++)
+		if (!r->lines.line[i].at.ifindex) {
+			fprintf(stderr, "odgram recv: --hw: line %c has no interface (@eth0)\n",
+				'A' + (int)i);
+			return false;
+		}
+	return true;
+}
+
 static bool parse(struct receiver *r, int argc, char **argv)
 {
 	int opt;
 
 	optind = 1;
-	while ((opt = getopt_long(argc, argv, "f:n:t:i:c:w:sjq", options, NULL)) != -1)
+	while ((opt = getopt_long(argc, argv, "f:n:t:i:c:w:sejq", options, NULL)) != -1)
 		if (!option(r, opt, optarg))
 			return false;
 	r->lines.nr = (unsigned int)(argc - optind);
@@ -277,7 +300,19 @@ static bool parse(struct receiver *r, int argc, char **argv)
 		if (address_parse(argv[optind],
 				  &r->lines.line[r->lines.nr - (unsigned int)(argc - optind)].at))
 			return false;
-	return true;
+	return is_sound(r);
+}
+
+/* open_json - now, and not when all has been received */
+static int open_json(struct receiver *r)
+{
+	if (!r->json)
+		return 0;
+	r->json_out = r->json_path ? fopen(r->json_path, "we") : stdout;
+	if (r->json_out)
+		return setvbuf(r->json_out, NULL, _IOLBF, 0);
+	fprintf(stderr, "odgram recv: %s: %s\n", r->json_path, strerror(errno));
+	return -1;
 }
 
 static int prepare(struct receiver *r)
@@ -298,6 +333,8 @@ static int prepare(struct receiver *r)
 			return TOOL_FAILED;
 		}
 	}
+	if (open_json(r))
+		return TOOL_FAILED;
 	if (r->write_path) {
 		r->writer = capture_create(r->write_path);
 		if (!r->writer)
@@ -309,38 +346,28 @@ static int prepare(struct receiver *r)
 	return lines_open(&r->lines) ? TOOL_FAILED : TOOL_OK;
 }
 
-static int report_json(const struct receiver *r)
-{
-	FILE *out;
-	int ret;
-
-	if (!r->json_path)
-		return recv_print_json(r, stdout), 0;
-	out = fopen(r->json_path, "we");
-	ret = !out;
-	if (out) {
-		recv_print_json(r, out);
-		ret = ferror(out);
-		ret |= fclose(out);
-	}
-	if (ret)
-		fprintf(stderr, "odgram recv: %s: %s\n", r->json_path,
-			strerror(errno));
-	return ret;
-}
-
 static int report(struct receiver *r)
 {
 	if (!r->quiet)
 		fputs("\r\033[K", stderr);
 	if (!r->json || r->json_path)
 		recv_print_text(r, stdout);
-	if (r->json && report_json(r))
-		return TOOL_FAILED;
+	if (r->json)
+		recv_print_json(r, r->json_out);
 	if (r->svg_path && latency_plot(&r->to_program, "arrival to program",
 					r->svg_path))
 		return TOOL_FAILED;
 	return TOOL_OK;
+}
+
+/* close_json - a summary that is not whole is no success; main() sees to stdout */
+static int close_json(const struct receiver *r)
+{
+	if (!r->json_out || r->json_out == stdout ||
+	    !(ferror(r->json_out) | fclose(r->json_out)))
+		return TOOL_OK;
+	fprintf(stderr, "odgram recv: %s: not all could be written\n", r->json_path);
+	return TOOL_FAILED;
 }
 
 static int run(int argc, char **argv)
@@ -353,7 +380,7 @@ static int run(int argc, char **argv)
 		return TOOL_FAILED;
 	}
 	r->cpu = -1;
-	r->lines.slots = 4096;
+	r->lines.slots = 1024;
 	r->lines.slot_size = 2048;
 	if (parse(r, argc, argv)) {
 		r->quiet |= !isatty(STDERR_FILENO);
@@ -367,6 +394,8 @@ static int run(int argc, char **argv)
 	}
 	if (r->writer && (capture_finish(r->writer) || r->write_errors))
 		ret = TOOL_FAILED;
+	if (close_json(r))
+		ret = TOOL_FAILED;
 	lines_close(&r->lines);
 	odg_feed_close(r->feed);
 	free(r);
@@ -376,27 +405,27 @@ static int run(int argc, char **argv)
 const struct tool_command tool_recv = {
 	.name = "recv",
 	.help = "receive a feed by one line or several",
-	.usage = "[OPTION...] LINE...\n"
-		 "\n"
-		 "  LINE is " ADDRESS_SYNTAX ":\n"
-		 "  a multicast group is joined. The first is line A, the next B, to H.\n"
-		 "\n"
-		 "  -f, --format FORMAT  where the sequence number is: moldudp64, or\n"
-		 "                       OFFSET:WIDTH, in bytes, with :le for little endian;\n"
-		 "                       the lines are then arbitrated\n"
-		 "      --window N       messages the feed may go on before a gap is lost (65536)\n"
-		 "      --hold MS        ... or this long\n"
-		 "  -n, --count N        stop after N datagrams\n"
-		 "  -t, --time SECONDS   stop after this long\n"
-		 "  -i, --idle SECONDS   stop when nothing came for this long\n"
-		 "  -s, --spin           do not sleep: fastest, and keeps a CPU busy\n"
-		 "  -c, --cpu N          run on this CPU\n"
-		 "  -w, --write FILE     first copies: FILE.pcap, else bare payloads\n"
-		 "      --hw             ... with the device's times, where it gives them\n"
-		 "      --svg FILE       plot the times from arrival to program (gnuplot)\n"
-		 "  -j, --json[=FILE]    the summary as JSON, in place of text or into a file\n"
-		 "  -q, --quiet          no live line\n"
-		 "      --slots N        receives posted per line (4096)\n"
-		 "      --size BYTES     of each (2048)\n",
+	.usage = "[OPTION...] LINE...",
+	.options = "  LINE is " ADDRESS_SYNTAX ":\n"
+		   "  a multicast group is joined. The first is line A, the next B, to H.\n"
+		   "\n"
+		   "  -f, --format FORMAT  where the sequence number is: moldudp64, or\n"
+		   "                       OFFSET:WIDTH, in bytes, with :le for little endian;\n"
+		   "                       the lines are then arbitrated\n"
+		   "      --window N       messages the feed may go on before a gap is lost (65536)\n"
+		   "      --hold MS        ... or this long\n"
+		   "  -n, --count N        stop after N datagrams\n"
+		   "  -t, --time SECONDS   stop after this long\n"
+		   "  -i, --idle SECONDS   stop when nothing came for this long\n"
+		   "  -s, --spin           do not sleep: fastest, and keeps a CPU busy\n"
+		   "  -c, --cpu N          run on this CPU\n"
+		   "  -w, --write FILE     first copies: FILE.pcap, else bare payloads\n"
+		   "      --hw             ... with the device's times; each line names its interface\n"
+		   "      --svg FILE       plot the times from arrival to program (gnuplot)\n"
+		   "  -e, --events         a line for each gap, and when it is filled or lost\n"
+		   "  -j, --json[=FILE]    summary and events as JSON, in place of text or into a file\n"
+		   "  -q, --quiet          no live line\n"
+		   "      --slots N        receives posted per line (1024)\n"
+		   "      --size BYTES     of each (2048)\n",
 	.run = run,
 };

@@ -24,6 +24,7 @@ struct receiver {
 	const char *write_path;
 	const char *svg_path;
 	const char *json_path;		/* NULL: standard output */
+	FILE *json_out;			/* NULL: text */
 	uint64_t max_datagrams;
 	uint64_t max_ns;
 	uint64_t idle_ns;
@@ -33,13 +34,14 @@ struct receiver {
 	bool spin;
 	bool json;
 	bool quiet;
-	bool hw_time;
+	bool events;
 	/* what came of it */
 	struct odg_feed *feed;
 	struct capture_writer *writer;
 	uint64_t datagrams;
 	uint64_t bytes;
 	uint64_t write_errors;
+	uint64_t hw_stamped;		/* datagrams with the device's time */
 	uint64_t started_ns;
 	uint64_t last_ns;		/* CLOCK_MONOTONIC of the last datagram */
 	uint64_t nr_losses;
@@ -49,6 +51,7 @@ struct receiver {
 };
 
 void recv_print_live(const struct receiver *r);	/* on stderr, over itself */
+void recv_print_event(const struct receiver *r, const struct odg_feed_event *event);
 void recv_print_text(const struct receiver *r, FILE *out);
 void recv_print_json(const struct receiver *r, FILE *out);
 

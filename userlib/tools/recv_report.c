@@ -2,6 +2,7 @@
 /* odgram recv: what it says while it receives and at the end. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "recv.h"
 
@@ -16,6 +17,57 @@ void recv_print_live(const struct receiver *r)
 			PRIu64 " lost", s->messages,
 			s->gapped - s->filled - s->lost, s->lost);
 	fputs("\033[K", stderr);
+}
+
+static const char *event_name(enum odg_feed_what what)
+{
+	static const char *const names[] = {
+		[ODG_FEED_NEW] = "new",
+		[ODG_FEED_GAP] = "gap",
+		[ODG_FEED_FILLED] = "filled",
+		[ODG_FEED_LOST] = "lost",
+		[ODG_FEED_RESTART] = "restart",
+		[ODG_FEED_END] = "end",
+	};
+
+	return names[what];
+}
+
+static void event_text(const struct receiver *r, const struct odg_feed_event *e,
+		       const struct timespec *now)
+{
+	char clock[16];
+	struct tm tm;
+
+	localtime_r(&now->tv_sec, &tm);
+	strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
+	/* over the live line, which is printed anew soon */
+	fprintf(stderr, "%s%s.%06ld  %-7s  %" PRIu64, r->quiet ? "" : "\r\033[K",
+		clock, now->tv_nsec / 1000, event_name(e->what), e->seq);
+	if (e->count > 1)
+		fprintf(stderr, " to %" PRIu64, e->seq + e->count - 1);
+	/* what is lost no line brought */
+	if (e->what != ODG_FEED_LOST)
+		fprintf(stderr, "  (line %c)", 'A' + (int)e->line);
+	fputc('\n', stderr);
+}
+
+void recv_print_event(const struct receiver *r, const struct odg_feed_event *e)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (!r->json_out) {
+		event_text(r, e, &now);
+		return;
+	}
+	fprintf(r->json_out, "{\"event\": \"%s\", \"time_ns\": %" PRIu64
+		", \"seq\": %" PRIu64 ", \"count\": %" PRIu64, event_name(e->what),
+		(uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec,
+		e->seq, e->count);
+	if (e->what != ODG_FEED_LOST)
+		fprintf(r->json_out, ", \"line\": \"%c\"", 'A' + (int)e->line);
+	fputs("}\n", r->json_out);
 }
 
 static void print_losses(const struct receiver *r, FILE *out)
@@ -72,6 +124,9 @@ void recv_print_text(const struct receiver *r, FILE *out)
 			       s->malformed, s->outside, s->restarts);
 		print_losses(r, out);
 	}
+	if (r->lines.hw)
+		fprintf(out, "%" PRIu64 " of %" PRIu64 " datagrams with the device's time\n",
+			r->hw_stamped, r->datagrams);
 	latency_print(&r->to_queue, "arrival to completion", out);
 	latency_print(&r->to_program, "arrival to program", out);
 }
@@ -91,12 +146,12 @@ void recv_print_json(const struct receiver *r, FILE *out)
 	uint64_t i, named = r->nr_losses < MAX_LOSSES ? r->nr_losses : MAX_LOSSES;
 
 	fprintf(out, "{\"datagrams\": %" PRIu64 ", \"bytes\": %" PRIu64
-	       ", \"messages\": %" PRIu64 ", \"duplicates\": %" PRIu64
+	       ", \"hw_stamped\": %" PRIu64 ", \"messages\": %" PRIu64 ", \"duplicates\": %" PRIu64
 	       ", \"gaps\": %" PRIu64 ", \"gapped\": %" PRIu64 ", \"filled\": %"
 	       PRIu64 ", \"lost\": %" PRIu64 ", \"late\": %" PRIu64
 	       ", \"malformed\": %" PRIu64 ", \"outside\": %" PRIu64
 	       ", \"restarts\": %" PRIu64 ", \"lines\": [",
-	       r->datagrams, r->bytes, s->messages, s->duplicates, s->gaps,
+	       r->datagrams, r->bytes, r->hw_stamped, s->messages, s->duplicates, s->gaps,
 	       s->gapped, s->filled, s->lost, s->late, s->malformed, s->outside,
 	       s->restarts);
 	for (i = 0; i < r->lines.nr; i++) {

@@ -140,6 +140,10 @@ static bool add_target(struct replay *p, const char *text)
 	t->sock = -1;
 	if (address_parse(text, &t->at))
 		return false;
+	if (t->at.source.ss_family != AF_UNSPEC) {
+		fprintf(stderr, "odgram replay: --to %s: a source is for receiving\n", text);
+		return false;
+	}
 	p->nr++;
 	return true;
 }
@@ -228,12 +232,11 @@ static int run(int argc, char **argv)
 const struct tool_command tool_replay = {
 	.name = "replay",
 	.help = "send the UDP datagrams of a capture, at their pace or another",
-	.usage = "[OPTION...] FILE\n"
-		 "\n"
-		 "  -t, --to ADDRESS:PORT[@INTERFACE]\n"
-		 "                  send there, by that interface if it is a group, not to the\n"
-		 "                  capture's own addresses; several times: to each of them\n"
-		 "  -s, --speed X   times as fast as captured (1); 0: as fast as it goes\n"
-		 "      --ttl N     of multicast (1)\n",
+	.usage = "[OPTION...] FILE",
+	.options = "  -t, --to ADDRESS:PORT[@INTERFACE]\n"
+		   "                  send there, by that interface if it is a group, not to the\n"
+		   "                  capture's own addresses; several times: to each of them\n"
+		   "  -s, --speed X   times as fast as captured (1); 0: as fast as it goes\n"
+		   "      --ttl N     of multicast (1)\n",
 	.run = run,
 };
