@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -24,7 +25,7 @@
 
 /* Kernels the module compiles for: from, and up to but without. */
 #define KERNEL_FIRST	(6 * 1000 + 1)
-#define KERNEL_END	(6 * 1000 + 18)
+#define KERNEL_END	(7 * 1000 + 4)
 
 /* Below these a program of some size runs into the limit. */
 #define MEMLOCK_ENOUGH	(8UL << 20)
@@ -58,17 +59,43 @@ static enum verdict check_kernel(void)
 			   name.release);
 	if (major * 1000 + minor >= KERNEL_END)
 		return say(WRONG, "kernel",
-			   "%s is newer than the module knows: boot 6.1 to 6.17",
+			   "%s is newer than the module knows: boot 6.1 to 7.3",
 			   name.release);
 	return say(FINE, "kernel", "%s", name.release);
 }
 
+/* Would modprobe find it, for the kernel that runs? */
+static bool is_installed(void)
+{
+	char path[200], *line = NULL;
+	struct utsname name;
+	bool found = false;
+	size_t size = 0;
+	FILE *file;
+
+	if (uname(&name))
+		return false;
+	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", name.release);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	while (!found && getline(&line, &size, file) > 0) {
+		line[strcspn(line, ":")] = '\0';
+		found = strstr(line, "/odgram.ko");
+	}
+	free(line);
+	fclose(file);
+	return found;
+}
+
 static enum verdict check_module(void)
 {
-	if (access("/sys/class/misc/odgram", F_OK))
-		return say(WRONG, "module",
-			   "not loaded: sudo modprobe odgram");
-	return say(FINE, "module", "loaded");
+	if (!access("/sys/class/misc/odgram", F_OK))
+		return say(FINE, "module", "loaded");
+	if (is_installed())
+		return say(WRONG, "module", "not loaded: sudo modprobe odgram");
+	return say(WRONG, "module",
+		   "not installed for this kernel: in odgram's sources, make -C /lib/modules/$(uname -r)/build M=$PWD modules && sudo make -C /lib/modules/$(uname -r)/build M=$PWD modules_install && sudo depmod && sudo modprobe odgram");
 }
 
 /* Is the user of a group, by the databases, if not yet in this session? */
