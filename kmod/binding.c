@@ -21,9 +21,10 @@
  *   4. the attachment's reference goes; calls may hold others for a while
  *   5. after a grace period for softirqs that came in before (1), it is freed
  *
- * Holders: the socket (1-4), calls in progress and the work item of sends (4),
- * softirqs (5).  Ops do not count: phase 3 leaves none.  The work item never tries
- * a send in phase 3: it holds the socket's file then, and phase 1 has not come.
+ * Holders: the socket (1-4), calls in progress, the work item of sends, and ports
+ * that were last used to post to it (4), softirqs (5).  Ops do not count: phase 3
+ * leaves none.  The work item never tries a send in phase 3: it holds the socket's
+ * file then, and phase 1 has not come.
  *
  * Locks: lock_sock() and sk_callback_lock around the hooks; post_lock, a mutex,
  * makes posting order; binding->lock, with bottom halves off, covers the FIFO and
@@ -131,6 +132,8 @@ static void odg_binding_abort(struct odg_binding *binding)
 	odg_abort_list(binding, &binding->fifo);
 	odg_abort_list(binding, &binding->sends);
 	odg_totals_keep(binding);
+	/* a port may hold the binding for long; a call, that keeps one yet, not */
+	odg_rest_set(&binding->rest, NULL, 0);
 	spin_unlock_bh(&binding->lock);
 }
 

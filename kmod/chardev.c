@@ -25,6 +25,7 @@
 #include "rq.h"
 #include "send.h"
 #include "stats.h"
+#include "wait.h"
 
 /* The ABI: a change of any of these breaks programs. */
 static_assert(sizeof(struct odg_query) == 48);
@@ -34,7 +35,7 @@ static_assert(sizeof(struct odg_seg) == 16);
 static_assert(sizeof(struct odg_recv) == 48);
 static_assert(sizeof(struct odg_post) == 24);
 static_assert(sizeof(struct odg_cancel) == 24);
-static_assert(sizeof(struct odg_wait) == 16);
+static_assert(sizeof(struct odg_wait) == 24);
 static_assert(sizeof(struct odg_port_stats) == 80);
 static_assert(sizeof(struct odg_sock_stats) == 144);
 static_assert(sizeof(struct odg_region_add) == 32);
@@ -180,7 +181,7 @@ static int odg_ioctl_cancel(struct odg_port *port, union odg_arg *arg)
 
 static int odg_ioctl_wait(struct odg_port *port, union odg_arg *arg)
 {
-	return odg_port_wait(port, &arg->wait);
+	return odg_wait(port, &arg->wait);
 }
 
 static int odg_ioctl_region_add(struct odg_port *port, union odg_arg *arg)
@@ -254,7 +255,7 @@ static const struct odg_ioctl odg_ioctls[] = {
 	ODG_IOCTL(ODG_UNBIND, odg_ioctl_unbind, bind, __reserved, false),
 	ODG_IOCTL(ODG_POST, odg_ioctl_post, post, flags, false),
 	ODG_IOCTL(ODG_CANCEL, odg_ioctl_cancel, cancel, id, false),
-	ODG_IOCTL(ODG_WAIT, odg_ioctl_wait, wait, timeout_ns, false),
+	ODG_IOCTL(ODG_WAIT, odg_ioctl_wait, wait, __reserved, false),
 	ODG_IOCTL(ODG_PORT_STATS, odg_ioctl_port_stats, port_stats, bad_entries,
 		  true),
 	ODG_IOCTL(ODG_SOCK_STATS, odg_ioctl_sock_stats, sock_stats, send_pended,

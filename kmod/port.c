@@ -25,13 +25,11 @@
  */
 #include <kunit/visibility.h>
 #include <linux/cred.h>
-#include <linux/hrtimer.h>
 #include <linux/log2.h>
 #include <linux/nsproxy.h>
 #include <linux/odgram.h>
 #include <linux/pid.h>
 #include <linux/poll.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include <net/net_namespace.h>
@@ -45,6 +43,7 @@
 #include "registry.h"
 #include "rq.h"
 #include "trace.h"
+#include "wait.h"
 
 /* A program that makes no calls gets the ops of a reaper back this late. */
 #define ODG_REAP_DELAY (HZ / 10)
@@ -114,6 +113,7 @@ void odg_port_release(struct odg_port *port)
 		odg_port_tell_end(port);
 		odg_drop_all(port);
 		odg_rq_port_gone(port);
+		odg_wait_forget_source(port);
 		odg_notify_close(port);
 		cancel_delayed_work_sync(&port->reap_work);
 		odg_op_reap(port);
@@ -439,43 +439,6 @@ u32 odg_port_unread(struct odg_port *port)
 	return unread;
 }
 EXPORT_SYMBOL_IF_KUNIT(odg_port_unread);
-
-int odg_port_wait(struct odg_port *port, const struct odg_wait *arg)
-{
-	bool forever = arg->timeout_ns == ODG_WAIT_FOREVER;
-	ktime_t until = ns_to_ktime(min_t(u64, arg->timeout_ns, KTIME_MAX));
-	bool expired = !arg->timeout_ns;
-	DEFINE_WAIT(wait);
-	u32 unread;
-	int ret = 0;
-
-	if (!odg_port_ready(port))
-		return -ENXIO;
-	if (arg->min > odg_port_entries(port))
-		return -EINVAL;
-
-	for (;;) {
-		prepare_to_wait(&port->wait, &wait, TASK_INTERRUPTIBLE);
-		unread = odg_port_unread(port);
-		if (unread >= arg->min)
-			break;
-		if (expired) {
-			ret = -ETIME;
-			break;
-		}
-		if (signal_pending(current)) {
-			/* restarting is safe: the timeout is absolute */
-			ret = -ERESTARTSYS;
-			break;
-		}
-		expired = !schedule_hrtimeout_range(forever ? NULL : &until,
-						    current->timer_slack_ns,
-						    HRTIMER_MODE_ABS);
-	}
-	finish_wait(&port->wait, &wait);
-	return unread ? unread : ret;
-}
-EXPORT_SYMBOL_IF_KUNIT(odg_port_wait);
 
 void odg_port_get_stats(struct odg_port *port, struct odg_port_stats *stats)
 {

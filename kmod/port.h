@@ -19,6 +19,7 @@
 #include "ring.h"
 
 struct net;
+struct odg_binding;
 struct odg_region;
 struct pid;
 
@@ -47,6 +48,8 @@ struct pid;
  * @ready: the queue exists; release after everything it needs, acquire before
  * @ops: the op table; constant once there is a queue
  * @nr_ops: its size
+ * @source: the socket that was last posted to, NULL before; a reference, read under
+ *	RCU (wait.c)
  * @notify_work: signals @notify where a completion may not
  * @rqs: request queues by id; written under @create_lock
  * @dead_rqs: those whose sockets are gone
@@ -80,6 +83,7 @@ struct odg_port {
 	bool ready;
 	struct odg_op *ops;
 	u32 nr_ops;
+	struct odg_binding __rcu *source;
 
 	struct work_struct notify_work;
 	struct xarray rqs;
@@ -145,7 +149,6 @@ void odg_port_release(struct odg_port *port);
 
 int odg_port_create_cq(struct odg_port *port, struct odg_cq_create *arg);
 bool odg_port_ready(struct odg_port *port);
-int odg_port_wait(struct odg_port *port, const struct odg_wait *arg);
 u32 odg_port_unread(struct odg_port *port);
 void odg_port_get_stats(struct odg_port *port, struct odg_port_stats *stats);
 

@@ -37,6 +37,7 @@
 #include "recv.h"
 #include "sockq.h"
 #include "trace.h"
+#include "wait.h"
 
 /**
  * struct odg_posting - one receive on its way in
@@ -561,8 +562,10 @@ int odg_post(struct odg_port *port, const struct odg_post *arg)
 	sock = odg_attach_receiver(arg->fd, &binding);
 	if (IS_ERR(sock))
 		return PTR_ERR(sock);
-	if (!(READ_ONCE(sock->sk->sk_shutdown) & RCV_SHUTDOWN))
+	if (!(READ_ONCE(sock->sk->sk_shutdown) & RCV_SHUTDOWN)) {
+		odg_wait_set_source(port, binding);
 		ret = odg_post_all(port, binding, arg);
+	}
 	odg_binding_put(binding);
 	sockfd_put(sock);
 	return ret;

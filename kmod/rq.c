@@ -24,6 +24,7 @@
 #include "region.h"
 #include "rq.h"
 #include "trace.h"
+#include "wait.h"
 
 /* Bad entries that one datagram may meet before it goes to the queue instead. */
 #define ODG_BAD_ENTRIES_AT_ONCE 64
@@ -256,11 +257,13 @@ static int odg_rq_install(struct odg_port *port, struct odg_rq *rq,
 		odg_drain(binding);
 	}
 	spin_unlock_bh(&binding->lock);
-	if (ret)
+	if (ret) {
 		xa_erase(&port->rqs, rq->id);
-	else
-		xa_store(&port->rqs, rq->id, rq, GFP_KERNEL);
-	return ret;
+		return ret;
+	}
+	xa_store(&port->rqs, rq->id, rq, GFP_KERNEL);
+	odg_wait_set_source(port, binding);
+	return 0;
 }
 
 static int odg_rq_create_for(struct odg_port *port, struct odg_rq_create *arg,

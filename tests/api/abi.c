@@ -13,7 +13,7 @@ _Static_assert(sizeof(struct odg_seg) == 16, "odg_seg");
 _Static_assert(sizeof(struct odg_recv) == 48, "odg_recv");
 _Static_assert(sizeof(struct odg_post) == 24, "odg_post");
 _Static_assert(sizeof(struct odg_cancel) == 24, "odg_cancel");
-_Static_assert(sizeof(struct odg_wait) == 16, "odg_wait");
+_Static_assert(sizeof(struct odg_wait) == 24, "odg_wait");
 _Static_assert(sizeof(struct odg_cqe) == 64, "odg_cqe");
 _Static_assert(sizeof(struct odg_cqe_wide) == 128, "odg_cqe_wide");
 _Static_assert(sizeof(struct odg_port_stats) == 80, "odg_port_stats");

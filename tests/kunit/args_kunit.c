@@ -10,6 +10,7 @@
 #include "port.h"
 #include "post.h"
 #include "send.h"
+#include "wait.h"
 
 static int args_test_init(struct kunit *test)
 {
@@ -185,7 +186,7 @@ static void args_calls_need_a_queue(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, odg_post(test->priv, &post), -ENXIO);
 	KUNIT_EXPECT_EQ(test, odg_send(test->priv, &send), -ENXIO);
 	KUNIT_EXPECT_EQ(test, odg_cancel(test->priv, &cancel), -ENXIO);
-	KUNIT_EXPECT_EQ(test, odg_port_wait(test->priv, &wait), -ENXIO);
+	KUNIT_EXPECT_EQ(test, odg_wait(test->priv, &wait), -ENXIO);
 }
 
 static void args_wait(struct kunit *test)
@@ -193,11 +194,18 @@ static void args_wait(struct kunit *test)
 	struct odg_wait wait = { .min = 17 };
 
 	args_create_queue(test);
-	KUNIT_EXPECT_EQ(test, odg_port_wait(test->priv, &wait), -EINVAL);
+	KUNIT_EXPECT_EQ(test, odg_wait(test->priv, &wait), -EINVAL);
 	wait.min = 16;
-	KUNIT_EXPECT_EQ(test, odg_port_wait(test->priv, &wait), -ETIME);
+	KUNIT_EXPECT_EQ(test, odg_wait(test->priv, &wait), -ETIME);
 	wait.min = 0;
-	KUNIT_EXPECT_EQ(test, odg_port_wait(test->priv, &wait), 0);
+	KUNIT_EXPECT_EQ(test, odg_wait(test->priv, &wait), 0);
+	wait.spin_us = ODG_MAX_SPIN_US;
+	KUNIT_EXPECT_EQ(test, odg_wait(test->priv, &wait), 0);
+	wait.spin_us++;
+	KUNIT_EXPECT_EQ(test, odg_wait(test->priv, &wait), -EINVAL);
+	wait.spin_us = 0;
+	wait.__reserved = 1;
+	KUNIT_EXPECT_EQ(test, odg_wait(test->priv, &wait), -EINVAL);
 }
 
 static struct kunit_case args_cases[] = {

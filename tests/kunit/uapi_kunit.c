@@ -62,6 +62,7 @@ static const struct layout layouts[] = {
 	FIELD(odg_cancel, id, 16, 8),
 	FIELD(odg_wait, min, 4, 4),
 	FIELD(odg_wait, timeout_ns, 8, 8),
+	FIELD(odg_wait, spin_us, 16, 4),
 	FIELD(odg_region_add, id, 4, 4),
 	FIELD(odg_region_add, addr, 8, 8),
 	FIELD(odg_region_add, len, 16, 8),

@@ -391,12 +391,21 @@ struct odg_cancel {
 };
 
 #define ODG_WAIT_FOREVER	(~0ULL)
+#define ODG_MAX_SPIN_US		1000000U
 
 /**
  * struct odg_wait - wait until completions are there
  * @size: sizeof(struct odg_wait)
  * @min: return when this many are unread, 0 .. entries of the queue
  * @timeout_ns: absolute, CLOCK_MONOTONIC; 0 polls, ODG_WAIT_FOREVER waits
+ * @spin_us: microseconds to spin before going to sleep, 0 .. ODG_MAX_SPIN_US
+ * @__reserved: 0
+ *
+ * Spinning saves the wake-up, for a CPU that does nothing else.  Where datagrams come
+ * by a device that can be polled (NAPI), that is done meanwhile: the one which the last
+ * datagram of the socket came by that this port was last posted to (ODG_POST or
+ * ODG_RQ_CREATE).  It ends early, and the wait goes on asleep, if the CPU is wanted
+ * for something else.
  *
  * A signal or the timeout ends the wait with EINTR or ETIME only if nothing is
  * unread; else the number unread is returned though it is less than @min.
@@ -405,6 +414,8 @@ struct odg_wait {
 	__u32 size;
 	__u32 min;
 	__aligned_u64 timeout_ns;
+	__u32 spin_us;
+	__u32 __reserved;
 };
 
 /* odg_cqe.flags */
