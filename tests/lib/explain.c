@@ -43,6 +43,14 @@ static void other_version(void **state)
 	says(ODG_CALL_OPEN, -EPROTONOSUPPORT, "version");
 }
 
+static void waits(void **state)
+{
+	(void)state;
+	says(ODG_CALL_WAIT, -EINVAL, "longer than a second");
+	says(ODG_CALL_WAIT, -EINTR, "wait again");
+	says(ODG_CALL_WAIT, -ETIME, "time is up");
+}
+
 static void memlock_is_named_with_its_value(void **state)
 {
 	struct rlimit lim, small = { 96 << 10, 96 << 10 };
@@ -117,6 +125,7 @@ int main(void)
 		cmocka_unit_test(module_not_loaded),
 		cmocka_unit_test(not_in_the_group),
 		cmocka_unit_test(other_version),
+		cmocka_unit_test(waits),
 		cmocka_unit_test(memlock_is_named_with_its_value),
 		cmocka_unit_test(the_call_decides),
 		cmocka_unit_test(every_error_of_the_device_is_explained),

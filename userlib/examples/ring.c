@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Receives without a system call per datagram, until one that says "end":
+// Receives without a system call while datagrams are there, until one that says "end":
 // cc ring.c $(pkg-config --cflags --libs odgram)
 #include <arpa/inet.h>
 #include <odgram_ring.h>
@@ -43,7 +43,7 @@ int main(void)
 
 	while (!end) {
 		while (!(n = odg_cq_peek(odg_port_cq(port), &idx)))
-			;
+			must(ODG_CALL_WAIT, odg_wait_spin(port, 1, ODG_WAIT_FOREVER, 50));
 		for (uint32_t i = 0; i < n; i++) {
 			const struct odg_cqe *cqe = odg_cq_read(odg_port_cq(port), idx + i);
 			uint64_t slot = cqe->user_data;

@@ -149,6 +149,19 @@ int odg_cancel_socket_thread(struct odg_port *port, int sockfd, int tid);
 int odg_wait(struct odg_port *port, uint32_t min, uint64_t timeout_ns);
 
 /**
+ * odg_wait_spin - the same, but spin for a while before going to sleep
+ * @spin_us: microseconds, 0 .. ODG_MAX_SPIN_US; 0 is odg_wait()
+ *
+ * It saves the wake-up of a completion that comes soon, for a CPU that does nothing
+ * else meanwhile, and polls the device that the datagrams come by where that is
+ * possible (struct odg_wait).  The spin ends early when the CPU is wanted.
+ *
+ * Returns as odg_wait(), or -EINVAL.
+ */
+int odg_wait_spin(struct odg_port *port, uint32_t min, uint64_t timeout_ns,
+		  uint32_t spin_us);
+
+/**
  * odg_port_notify - give the port an eventfd for odg_cq_arm()
  * @eventfd: signalled once each time the queue was armed and something came; -1
  *	takes the last one away.  The port holds it, the descriptor may be closed.

@@ -79,6 +79,9 @@ static const struct {
 	  "odgram is not attached to the socket: nothing to detach" },
 	{ ODG_CALL_CANCEL, ENOENT,
 	  "nothing to cancel: the operation has completed, see its completion" },
+	{ ODG_CALL_WAIT, EINVAL,
+	  "the wait is for more completions than the queue holds, or the spin longer "
+	  "than a second" },
 	{ ODG_CALL_WAIT, EINTR,
 	  "a signal ended the wait before anything completed: wait again" },
 	{ ODG_CALL_WAIT, ETIME,
@@ -87,7 +90,8 @@ static const struct {
 	  "odgram is not attached to the socket: post to it or call odg_bind()" },
 	{ ODG_CALL_COMPLETION, EMSGSIZE,
 	  "the datagram was longer than the buffers: the first part is there, the "
-	  "rest is lost; post longer buffers" },
+	  "rest is lost; post longer buffers, or have the rest kept "
+	  "(ODG_BIND_PARTIAL)" },
 	{ ODG_CALL_COMPLETION, ECANCELED,
 	  "the operation was cancelled, or its socket was closed: no data" },
 	{ ODG_CALL_COMPLETION, ECONNREFUSED,

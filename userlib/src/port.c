@@ -248,15 +248,22 @@ int odg_cancel_socket_thread(struct odg_port *port, int sockfd, int tid)
 	return tid ? cancel(port, ODG_CANCEL_SOCKET, sockfd, tid, 0) : -EINVAL;
 }
 
-int odg_wait(struct odg_port *port, uint32_t min, uint64_t timeout_ns)
+int odg_wait_spin(struct odg_port *port, uint32_t min, uint64_t timeout_ns,
+		  uint32_t spin_us)
 {
 	struct odg_wait arg = {
 		.size = sizeof(arg),
 		.min = min,
 		.timeout_ns = timeout_ns,
+		.spin_us = spin_us,
 	};
 
 	return odgn_port_call(port, ODG_WAIT, &arg);
+}
+
+int odg_wait(struct odg_port *port, uint32_t min, uint64_t timeout_ns)
+{
+	return odg_wait_spin(port, min, timeout_ns, 0);
 }
 
 int odg_port_notify(struct odg_port *port, int eventfd)
