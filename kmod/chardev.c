@@ -28,7 +28,7 @@
 #include "wait.h"
 
 /* The ABI: a change of any of these breaks programs. */
-static_assert(sizeof(struct odg_query) == 48);
+static_assert(sizeof(struct odg_query) == 56);
 static_assert(sizeof(struct odg_cq_create) == 24);
 static_assert(sizeof(struct odg_bind) == 16);
 static_assert(sizeof(struct odg_seg) == 16);
@@ -81,6 +81,7 @@ static int odg_ioctl_query(struct odg_port *port, union odg_arg *arg)
 		.cq_off_entries = offsetof(struct odg_ring_shared, entries),
 		.cq_off_loud = offsetof(struct odg_ring_shared, loud),
 		.cq_off_arm = offsetof(struct odg_ring_shared, arm),
+		.cq_off_changes = offsetof(struct odg_ring_shared, changes),
 	};
 	return 0;
 }
@@ -248,7 +249,7 @@ struct odg_ioctl {
 	}
 
 static const struct odg_ioctl odg_ioctls[] = {
-	ODG_IOCTL(ODG_QUERY, odg_ioctl_query, query, cq_off_arm, true),
+	ODG_IOCTL(ODG_QUERY, odg_ioctl_query, query, __reserved, true),
 	ODG_IOCTL(ODG_CQ_CREATE, odg_ioctl_cq_create, cq_create, mmap_size,
 		  true),
 	ODG_IOCTL(ODG_BIND, odg_ioctl_bind, bind, __reserved, false),

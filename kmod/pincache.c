@@ -183,9 +183,9 @@ int odg_pins_find(struct odg_pincache *cache, unsigned long vpn, int nr,
 EXPORT_SYMBOL_IF_KUNIT(odg_pins_find);
 
 /* What odg_pins_keep() is to be given; nothing fits while a change is under way. */
-static unsigned long odg_changes_now(struct odg_pincache *cache)
+static u64 odg_changes_now(struct odg_pincache *cache)
 {
-	unsigned long changes;
+	u64 changes;
 
 	spin_lock(&cache->lock);
 	changes = cache->changes - !!cache->changing;
@@ -201,7 +201,7 @@ static unsigned long odg_changes_now(struct odg_pincache *cache)
  * @changes: the count of changes from before they were pinned
  */
 void odg_pins_keep(struct odg_pincache *cache, struct odg_piece *pieces, int nr,
-		   unsigned long changes)
+		   u64 changes)
 {
 	int i;
 
@@ -228,6 +228,16 @@ void odg_pins_keep(struct odg_pincache *cache, struct odg_piece *pieces, int nr,
 }
 EXPORT_SYMBOL_IF_KUNIT(odg_pins_keep);
 
+/* The end counts, too: what was asked during the change may not be true after it. */
+static void odg_count_change(struct odg_pincache *cache)
+{
+	lockdep_assert_held(&cache->lock);
+
+	cache->changes++;
+	if (cache->told)
+		WRITE_ONCE(*cache->told, cache->changes + 1);
+}
+
 static int odg_change_begins(struct mmu_notifier *notifier,
 			     const struct mmu_notifier_range *range)
 {
@@ -236,7 +246,7 @@ static int odg_change_begins(struct mmu_notifier *notifier,
 
 	spin_lock(&cache->lock);
 	cache->changing++;
-	cache->changes++;
+	odg_count_change(cache);
 	odg_pins_drop(cache, range->start >> PAGE_SHIFT,
 		      (range->end - 1) >> PAGE_SHIFT);
 	spin_unlock(&cache->lock);
@@ -251,6 +261,7 @@ static void odg_change_ends(struct mmu_notifier *notifier,
 
 	spin_lock(&cache->lock);
 	cache->changing--;
+	odg_count_change(cache);
 	spin_unlock(&cache->lock);
 }
 
@@ -404,8 +415,8 @@ static int odg_pins_make(struct odg_pincache *cache, unsigned long vpn, int nr,
 int odg_pins_get(struct odg_pincache *cache, unsigned long vpn, int nr,
 		 bool keep, struct odg_piece *pieces)
 {
-	unsigned long changes;
 	int found, made;
+	u64 changes;
 
 	if (odg_pincache_serves_us(cache)) {
 		found = odg_pins_find(cache, vpn, nr, pieces);
@@ -446,6 +457,7 @@ void odg_pincache_init(struct odg_pincache *cache, struct user_struct *user,
 			    ODG_PINCACHE_MAX) - 1;
 	mutex_init(&cache->mutex);
 	spin_lock_init(&cache->lock);
+	cache->told = NULL;
 	init_llist_head(&cache->dead);
 	INIT_DELAYED_WORK(&cache->reap_work, odg_pincache_work);
 	spin_lock(&odg_pincaches_lock);
@@ -453,6 +465,21 @@ void odg_pincache_init(struct odg_pincache *cache, struct user_struct *user,
 	spin_unlock(&odg_pincaches_lock);
 }
 EXPORT_SYMBOL_IF_KUNIT(odg_pincache_init);
+
+/**
+ * odg_pincache_watch - count changes of the caller's memory map where he sees it
+ * @cache: initialised a moment ago
+ * @told: the count, for him to read
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int odg_pincache_watch(struct odg_pincache *cache, u64 *told)
+{
+	WRITE_ONCE(*told, 1);
+	cache->told = told;
+	odg_pincache_open(cache);
+	return cache->mm ? 0 : -ENOMEM;
+}
 
 /* No op has a page any more. */
 void odg_pincache_destroy(struct odg_pincache *cache)

@@ -49,7 +49,8 @@ struct odg_piece {
  * @mask: how many slots less one
  * @kept: pages in them
  * @changing: changes of @mm under way
- * @changes: changes begun
+ * @changes: beginnings and ends of changes
+ * @told: where the program sees them, plus one; or NULL
  * @first: no page kept has a lower vpn
  * @last: nor a higher one
  * @dead: pins nobody has any more, to be unpinned
@@ -67,7 +68,8 @@ struct odg_pincache {
 	u32 mask;
 	u32 kept;
 	u32 changing;
-	unsigned long changes;
+	u64 changes;
+	u64 *told;
 	unsigned long first;
 	unsigned long last;
 
@@ -80,6 +82,7 @@ struct odg_pincache {
 
 void odg_pincache_init(struct odg_pincache *cache, struct user_struct *user,
 		       u32 ops);
+int odg_pincache_watch(struct odg_pincache *cache, u64 *told);
 void odg_pincache_destroy(struct odg_pincache *cache);
 u32 odg_pincache_kept(struct odg_pincache *cache);
 
@@ -90,7 +93,7 @@ void odg_pin_put(struct odg_pincache *cache, struct odg_pin *pin);
 int odg_pins_find(struct odg_pincache *cache, unsigned long vpn, int nr,
 		  struct odg_piece *pieces);
 void odg_pins_keep(struct odg_pincache *cache, struct odg_piece *pieces, int nr,
-		   unsigned long changes);
+		   u64 changes);
 void odg_pins_drop(struct odg_pincache *cache, unsigned long first,
 		   unsigned long last);
 void odg_pins_reap(struct odg_pincache *cache);

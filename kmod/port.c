@@ -180,6 +180,12 @@ static int __odg_port_create_cq(struct odg_port *port,
 	}
 
 	odg_pincache_init(&port->pins, port->user, entries);
+	if (arg->flags & ODG_CQ_WATCH) {
+		ret = odg_pincache_watch(&port->pins,
+					 &port->ring.shared->changes);
+		if (ret)
+			goto err_pins;
+	}
 	arg->entries = entries;
 	arg->cqe_size = cqe_size;
 	arg->mmap_size = (u64)pages << PAGE_SHIFT;
@@ -187,6 +193,11 @@ static int __odg_port_create_cq(struct odg_port *port,
 	smp_store_release(&port->ready, true);
 	return 0;
 
+err_pins:
+	odg_pincache_destroy(&port->pins);
+	kvfree(port->ops);
+	port->ops = NULL;
+	port->free = NULL;
 err_ring:
 	odg_ring_destroy(&port->ring);
 err_uncharge:
@@ -198,7 +209,7 @@ int odg_port_create_cq(struct odg_port *port, struct odg_cq_create *arg)
 {
 	int ret;
 
-	if (arg->flags & ~ODG_CQ_WIDE)
+	if (arg->flags & ~(ODG_CQ_WIDE | ODG_CQ_WATCH))
 		return -EINVAL;
 	if (!arg->entries || arg->entries > ODG_MAX_CQ_ENTRIES)
 		return -EINVAL;

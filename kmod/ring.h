@@ -14,7 +14,8 @@
  * @cons: written by the program only, and therefore never trusted
  * @cons_pad: two cache lines for it
  * @arm: written by the program, and exchanged for 0 by the kernel
- * @arm_pad: two cache lines for it: it is read at each completion, and rarely
+ * @changes: written by the kernel only, if it watches the memory map
+ * @arm_pad: two cache lines for both: they are read all the time, and rarely
  *	written
  * @entries: written by the kernel only, never read back
  *
@@ -27,7 +28,8 @@ struct odg_ring_shared {
 	u32 cons;
 	u8 cons_pad[124];
 	u32 arm;
-	u8 arm_pad[124];
+	u64 changes;
+	u8 arm_pad[112];
 	u8 entries[];
 };
 

@@ -6,7 +6,7 @@
 #include <termios.h>
 
 /* Layouts are ABI: a change here is a change of ODG_ABI_VERSION. */
-_Static_assert(sizeof(struct odg_query) == 48, "odg_query");
+_Static_assert(sizeof(struct odg_query) == 56, "odg_query");
 _Static_assert(sizeof(struct odg_cq_create) == 24, "odg_cq_create");
 _Static_assert(sizeof(struct odg_bind) == 16, "odg_bind");
 _Static_assert(sizeof(struct odg_seg) == 16, "odg_seg");
@@ -54,6 +54,10 @@ static void query_reports_version_limits_and_offsets(void **state)
 	want_true(q.cq_off_cons + 4 <= q.cq_off_entries);
 	want_true(q.cq_off_loud + 4 <= q.cq_off_entries);
 	want_true(q.cq_off_arm + 4 <= q.cq_off_entries);
+	want_true(q.cq_off_changes % 8 == 0);
+	want_true(q.cq_off_changes + 8 <= q.cq_off_entries);
+	want_true(q.cq_off_changes / 64 != q.cq_off_cons / 64);
+	want_true(q.cq_off_changes / 64 != q.cq_off_prod / 64);
 	/* who writes at different times does not share a cache line */
 	want_true(q.cq_off_arm / 64 != q.cq_off_cons / 64);
 	want_true(q.cq_off_arm / 64 != q.cq_off_prod / 64);
@@ -353,7 +357,7 @@ static void reserved_fields_and_flags_must_be_zero(void **state)
 	want(odg(f->p.fd, ODG_UNBIND, &b), -EINVAL);
 
 	row("CQ_CREATE flags");
-	c.flags = 2;
+	c.flags = 4;
 	want(odg(fresh, ODG_CQ_CREATE, &c), -EINVAL);
 	c.flags = 0x80000000;
 	want(odg(fresh, ODG_CQ_CREATE, &c), -EINVAL);

@@ -69,6 +69,7 @@ static bool documented(int err)
 
 struct chain {
 	struct port p;
+	int watcher;			/* a port that watches the memory map */
 	int rx, tx, efd;
 	int full;			/* a socket with no room for a send */
 	struct op op[4];
@@ -136,6 +137,7 @@ static void prepare(struct chain *c)
 	memset(c, 0, sizeof(*c));
 	c->rx = udp(AF_INET);
 	c->tx = udp(AF_INET);
+	c->watcher = (int)sys(open("/dev/odgram", O_RDWR | O_CLOEXEC));
 	c->efd = (int)sys(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
 	for (size_t i = 0; i < ARRAY_SIZE(c->op); i++) {
 		op_init(&c->op[i]);
@@ -170,6 +172,9 @@ static int run(struct chain *c)
 {
 	struct odg_query q = { .size = sizeof(q) };
 	struct odg_cq_create cq = { .size = sizeof(cq), .entries = 64 };
+	struct odg_cq_create watch = {
+		.size = sizeof(watch), .entries = 1, .flags = ODG_CQ_WATCH,
+	};
 	struct odg_sock_stats s = { .size = sizeof(s), .fd = c->rx };
 	struct odg_port_stats ps = { .size = sizeof(ps) };
 	int ret;
@@ -185,6 +190,7 @@ static int run(struct chain *c)
 					    O_RDWR | O_CLOEXEC));
 	STEP("QUERY", odg(c->p.fd, ODG_QUERY, &q));
 	STEP("CQ_CREATE", odg(c->p.fd, ODG_CQ_CREATE, &cq));
+	STEP("CQ_CREATE to watch", odg(c->watcher, ODG_CQ_CREATE, &watch));
 	c->p.entries = cq.entries;
 	c->p.cqe_size = cq.cqe_size;
 	c->p.map_size = cq.mmap_size;
@@ -253,6 +259,7 @@ static void finish(struct chain *c)
 		sys(munmap(c->p.map, c->p.map_size));
 	if (c->p.fd >= 0)
 		sys(close(c->p.fd));
+	close(c->watcher);
 	close(c->rx);
 	close(c->tx);
 	close(c->full);

@@ -102,6 +102,7 @@ struct port {
 	size_t map_size;
 	uint32_t entries, cqe_size;
 	uint32_t *prod, *cons, *loud, *arm;
+	uint64_t *changes;
 	uint8_t *cqes;
 	uint32_t seq;			/* the next completion's */
 	struct odg_cqe_wide last;	/* what reap() returned */

@@ -593,6 +593,67 @@ static void each_post_reaches_the_page_of_that_moment(void **state)
 	want_true(c.rounds > 0);
 }
 
+static uint64_t changes(const struct port *p)
+{
+	return __atomic_load_n(p->changes, __ATOMIC_ACQUIRE);
+}
+
+static void *unmap_page(void *m)
+{
+	sys(munmap(m, PAGE));
+	return NULL;
+}
+
+/* ODG_CQ_WATCH: no change of memory that is there goes uncounted. */
+static void a_watching_port_counts_changes(void **state)
+{
+	struct port p, other;
+	uint8_t *m, *there;
+	pthread_t thread;
+	uint64_t before;
+	pid_t pid;
+
+	(void)state;
+	port_open(&p, 1, ODG_CQ_WATCH);
+	want_true(changes(&p) != 0);
+	port_open(&other, 1, 0);
+	want(changes(&other), 0);
+
+#define COUNTS(what, call) do {			\
+	row(what);				\
+	before = changes(&p);			\
+	call;					\
+	want_true(changes(&p) > before);	\
+} while (0)
+	m = pages(4);
+	memset(m, POISON, 4 * PAGE);
+	COUNTS("mprotect", sys(mprotect(m, PAGE, PROT_READ)));
+	COUNTS("madvise", sys(madvise(m + PAGE, PAGE, MADV_DONTNEED)));
+	COUNTS("mmap over it", pages_at(m + 2 * PAGE, 1));
+	there = pages(1);
+	COUNTS("mremap", want_true(mremap(m + 3 * PAGE, PAGE, PAGE,
+					  MREMAP_MAYMOVE | MREMAP_FIXED,
+					  there) == there));
+	COUNTS("munmap by another thread",
+	       want(pthread_create(&thread, NULL, unmap_page, there), 0);
+	       want(pthread_join(thread, NULL), 0));
+	COUNTS("munmap", sys(munmap(m, 3 * PAGE)));
+	COUNTS("fork", pid = fork(); if (!pid) _exit(0));
+	sys(waitpid(pid, NULL, 0));
+#undef COUNTS
+
+	row("the other port does not");
+	want(changes(&other), 0);
+	row("what the program writes there is its own loss");
+	*p.changes = 7;
+	m = pages(1);
+	memset(m, POISON, PAGE);
+	sys(munmap(m, PAGE));
+	want_true(changes(&p) > before);
+	port_close(&other);
+	port_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -612,6 +673,7 @@ int main(void)
 		T(close_unpins_what_is_kept),
 		T(kill_unpins_what_is_kept),
 		T(each_post_reaches_the_page_of_that_moment),
+		T(a_watching_port_counts_changes),
 	};
 	return cmocka_run_group_tests_name("pins", tests, NULL, NULL);
 }

@@ -9,6 +9,8 @@
 
 #include "helpers_winsock.h"
 
+#include <pthread.h>
+
 static void a1_a41_a44_a71_bs27_bs28_pending_touches_nothing(void **state)
 {
 	struct op op, before;
@@ -91,6 +93,59 @@ static void a3_bad_buffers_take_nothing(void **state)
 		init(&op, false);
 	}
 	munmap(bad, 2 * PAGE);
+}
+
+static void *take_away(void *page)
+{
+	assert_int_equal(munmap(page, PAGE), 0);
+	return NULL;
+}
+
+/* Memory that was good for the last call, and is gone or read-only for this one. */
+static void a8_a21_memory_that_was_good_before(void **state)
+{
+	struct op op;
+	struct {
+		struct sockaddr_in from;
+		int fromlen;
+		DWORD flags;
+	} *page;
+	WSABUF buf = { 32, op.data };
+	pthread_t thread;
+	int i, rc;
+
+	(void)state;
+	for (i = 0; i < 6; i++) {
+		page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		assert_ptr_not_equal(page, MAP_FAILED);
+		page->fromlen = sizeof(page->from);
+		init(&op, false);
+		snd("good", 4);
+		assert_int_equal(WSARecvFrom(r, &buf, 1, &op.bytes, &page->flags,
+					     (SOCKADDR *)&page->from,
+					     &page->fromlen, NULL, NULL), 0);
+		assert_int_equal(op.bytes, 4);
+
+		if (i % 3 == 0) {
+			assert_int_equal(munmap(page, PAGE), 0);
+		} else if (i % 3 == 1) {
+			assert_int_equal(mprotect(page, PAGE, PROT_READ), 0);
+		} else {
+			assert_int_equal(pthread_create(&thread, NULL, take_away,
+							page), 0);
+			pthread_join(thread, NULL);
+		}
+		snd("kept", 4);
+		rc = WSARecvFrom(r, &buf, 1, &op.bytes, &op.flags,
+				 (SOCKADDR *)&page->from, &op.fromlen,
+				 i < 3 ? NULL : &op.ov, NULL);
+		assert_int_equal(rc, SOCKET_ERROR);
+		assert_int_equal(WSAGetLastError(), WSAEFAULT);
+		assert_int_equal(receive(r, &op, 32), 0);
+		assert_int_equal(op.bytes, 4);
+		munmap(page, PAGE);
+	}
 }
 
 static void a5_a7_a9_a10_optional_pointers(void **state)
@@ -418,6 +473,7 @@ int main(void)
 		cmocka_unit_test(a1_a41_a44_a71_bs27_bs28_pending_touches_nothing),
 		cmocka_unit_test(a15_a49_a70_bv6_at_once),
 		cmocka_unit_test(a3_bad_buffers_take_nothing),
+		cmocka_unit_test(a8_a21_memory_that_was_good_before),
 		cmocka_unit_test(a5_a7_a9_a10_optional_pointers),
 		cmocka_unit_test(a10_ipv6),
 		cmocka_unit_test(a22_brx5_short_address_keeps_the_datagram),

@@ -48,7 +48,8 @@ static const struct create_case create_cases[] = {
 	{ "none", 0, 0, -EINVAL },
 	{ "one too many", ODG_MAX_CQ_ENTRIES + 1, 0, -EINVAL },
 	{ "all ones", U32_MAX, 0, -EINVAL },
-	{ "unknown flag", 64, 2, -EINVAL },
+	{ "unknown flag", 64, 4, -EINVAL },
+	{ "no memory map to watch", 64, ODG_CQ_WATCH, -ENOMEM },
 	{ "known and unknown flag", 64, ODG_CQ_WIDE | 0x80000000, -EINVAL },
 };
 

@@ -155,6 +155,8 @@
  * @cq_off_entries: out: offset of the first entry in the mapping, bytes
  * @cq_off_loud: out: offset of the index behind the last completion that notifies
  * @cq_off_arm: out: offset of the word that arms the notification
+ * @cq_off_changes: out: offset of the count of changes, see ODG_CQ_WATCH
+ * @__reserved: out: 0
  */
 struct odg_query {
 	__u32 size;
@@ -168,10 +170,13 @@ struct odg_query {
 	__u32 cq_off_entries;
 	__u32 cq_off_loud;
 	__u32 cq_off_arm;
+	__u32 cq_off_changes;
+	__u32 __reserved;
 };
 
 /* odg_cq_create.flags */
 #define ODG_CQ_WIDE		(1U << 0)	/* entries are struct odg_cqe_wide */
+#define ODG_CQ_WATCH		(1U << 1)	/* count changes of the memory map */
 
 /**
  * struct odg_cq_create - create the port's completion queue
@@ -545,6 +550,18 @@ struct odg_cqe_wide {
  * loud is the index behind the last completion that notifies.  One of a receive
  * posted with ODG_RECV_QUIET, _SEND_QUIET or _RQE_QUIET does not: it moves prod alone, signals
  * nothing, and arming looks through it.  ODG_WAIT and poll(2) know no difference.
+ */
+
+/*
+ * Watching the memory map
+ * -----------------------
+ * With ODG_CQ_WATCH, a __u64 in the mapping is not 0, and grows whenever memory of
+ * the process that created the queue is unmapped, moved, protected, replaced, or
+ * taken away for a while: before the call that changes it returns, and before
+ * another thread can know.  So what a program has found out about an address (that
+ * it may write there, say) is true as long as the count is what it was before it
+ * asked.  The count says nothing of a change that runs at the same time, and
+ * nothing to a child after fork(2).
  */
 
 /**

@@ -301,13 +301,16 @@ bool odgw_info_names(const WSAPROTOCOL_INFOW *info, pid_t *pid, int *fd);
 /* probe.c: pointers of the caller that may be bad */
 
 struct odgw_probe {
-	uintptr_t page[4];
-	unsigned int used;
+	uintptr_t stack;		/* the page of the caller's frame */
+	uint64_t changes;		/* of the memory map, until it began */
 };
 
 void odgw_probe_init(struct odgw_probe *probe);
 bool odgw_probe_read(struct odgw_probe *probe, const void *p, size_t n);
 bool odgw_probe_write(struct odgw_probe *probe, void *p, size_t n);
+/* Answers may be kept from now on, if the kernel tells of changes. */
+void odgw_probe_watch(void);
+void odgw_probe_forked(void);
 
 /* observe.c */
 

@@ -143,6 +143,12 @@ struct odg_cq *odg_port_cq(struct odg_port *port)
 	return &port->cq;
 }
 
+const uint64_t *odgn_port_changes(const struct odg_port *port)
+{
+	return (const uint64_t *)(const void *)
+		((const uint8_t *)port->map + port->limits.cq_off_changes);
+}
+
 int odgn_port_call(struct odg_port *port, unsigned long request, void *arg)
 {
 	return call(port->fd, request, arg);

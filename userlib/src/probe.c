@@ -14,16 +14,21 @@
  * address is good.  The others do more work (process_vm_readv pins the page) or
  * leave marks (a signal handler of a library's, descriptors of a pipe).
  *
- * One question a page and call, and none for the page of the current stack frame.
- * Answers are not kept: another thread may unmap at any time.
+ * A page is asked about once, and the page of the current stack frame never.  That a
+ * page can be written to is remembered by each thread until the memory map changes,
+ * which the kernel counts (ODG_CQ_WATCH): an answer is as good as a new one while
+ * the count is what it was before the question.  Without that count, as in a child
+ * after fork(2), answers are good for one call.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/futex.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "internal.h"
+#include "port.h"
 
 /* Larger pages only make for a question too many. */
 #define PAGE		((uintptr_t)4096)
@@ -47,20 +52,60 @@ static bool can_read(uintptr_t word)
 	       errno != EFAULT;
 }
 
+/* Pages that can be written to; an entry for each, by the low bits of its number. */
+#define KNOWN		16
+
+static _Thread_local struct {
+	uint64_t changes;		/* as of which they were asked about; 0: none */
+	uintptr_t pages[KNOWN];
+} known;
+
+/* Its port is open until the process ends: who reads the count takes no lock. */
+static _Atomic(struct odg_port *) watch;
+
+void odgw_probe_watch(void)
+{
+	struct odg_port *port, *none = NULL;
+
+	if (atomic_load(&watch) || odg_port_open(&port, 1, ODG_CQ_WATCH))
+		return;
+	if (!atomic_compare_exchange_strong(&watch, &none, port))
+		odg_port_close(port);
+}
+
+/* The count is of the parent's memory. */
+void odgw_probe_forked(void)
+{
+	odg_port_close(atomic_exchange(&watch, NULL));
+}
+
+static uint64_t changes_now(void)
+{
+	struct odg_port *port = atomic_load_explicit(&watch,
+						     memory_order_acquire);
+
+	return port ? __atomic_load_n(odgn_port_changes(port),
+				      __ATOMIC_ACQUIRE) : 0;
+}
+
 void odgw_probe_init(struct odgw_probe *probe)
 {
-	probe->page[0] = (uintptr_t)__builtin_frame_address(0) & ~(PAGE - 1);
-	probe->used = 1;
+	probe->stack = (uintptr_t)__builtin_frame_address(0) & ~(PAGE - 1);
+	probe->changes = changes_now();
+	if (probe->changes && probe->changes == known.changes)
+		return;
+	memset(known.pages, 0, sizeof(known.pages));
+	known.changes = probe->changes;
+}
+
+static uintptr_t *place_of(uintptr_t page)
+{
+	return &known.pages[page / PAGE % KNOWN];
 }
 
 static bool is_known(const struct odgw_probe *probe, uintptr_t page)
 {
-	unsigned int i;
-
-	for (i = 0; i < probe->used; i++)
-		if (probe->page[i] == page)
-			return true;
-	return false;
+	return page == probe->stack || page == *place_of(page);
 }
 
 bool odgw_probe_write(struct odgw_probe *probe, void *p, size_t n)
@@ -68,15 +113,16 @@ bool odgw_probe_write(struct odgw_probe *probe, void *p, size_t n)
 	uintptr_t addr = (uintptr_t)p;
 	uintptr_t page = addr & ~(PAGE - 1);
 
-	if (addr + n < addr)
+	if (addr + n < addr || (n && !page))
 		return false;
 	for (; page < addr + n; page += PAGE) {
 		if (is_known(probe, page))
 			continue;
 		if (!can_write((addr > page ? addr : page) & ~(uintptr_t)3))
 			return false;
-		if (probe->used < sizeof(probe->page) / sizeof(probe->page[0]))
-			probe->page[probe->used++] = page;
+		/* Unless a signal handler's call has begun a new list. */
+		if (known.changes == probe->changes)
+			*place_of(page) = page;
 	}
 	return true;
 }
@@ -87,7 +133,7 @@ bool odgw_probe_read(struct odgw_probe *probe, const void *p, size_t n)
 	uintptr_t addr = (uintptr_t)p;
 	uintptr_t page = addr & ~(PAGE - 1);
 
-	if (addr + n < addr)
+	if (addr + n < addr || (n && !page))
 		return false;
 	for (; page < addr + n; page += PAGE)
 		if (!is_known(probe, page) &&

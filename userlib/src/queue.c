@@ -55,6 +55,7 @@ static int open_chan(struct odgw_queue *q)
 		chan->first_free = i + 1;
 	}
 	q->chan = chan;
+	odgw_probe_watch();
 	if (q->opened)
 		q->opened(q, chan->port);
 	return 0;

@@ -23,6 +23,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static bool have_key;
 static _Thread_local pid_t tid;
+static _Thread_local struct odgw_thread *mine;
 
 pid_t odgw_thread_id(void)
 {
@@ -76,15 +77,16 @@ static void drop_apcs(struct odgw_thread *t)
  */
 static void at_exit(void *arg)
 {
-	struct odgw_match mine = {
+	struct odgw_match all_mine = {
 		.fd = -1,
 		.tid = odgw_thread_id(),
 		.spares_port = true,
 	};
 	struct odgw_thread *t = arg;
 
+	mine = NULL;
 	if (t->posts)
-		odgw_queues_cancel(&mine);
+		odgw_queues_cancel(&all_mine);
 	odgw_thread_abandon(t);
 }
 
@@ -127,8 +129,7 @@ static void noted(struct odgw_queue *q)
 
 struct odgw_thread *odgw_thread_peek(void)
 {
-	pthread_once(&once, make_key);
-	return have_key ? pthread_getspecific(key) : NULL;
+	return mine;
 }
 
 struct odgw_thread *odgw_thread_new(void)
@@ -154,7 +155,10 @@ struct odgw_thread *odgw_thread_new(void)
 bool odgw_thread_adopt(struct odgw_thread *t)
 {
 	pthread_once(&once, make_key);
-	return have_key && !pthread_setspecific(key, t);
+	if (!have_key || pthread_setspecific(key, t))
+		return false;
+	mine = t;
+	return true;
 }
 
 struct odgw_thread *odgw_thread_self(void)
@@ -214,7 +218,6 @@ void odgw_thread_unlock(void)
  */
 void odgw_thread_forked(void)
 {
-	struct odgw_thread *mine = have_key ? pthread_getspecific(key) : NULL;
 	struct odgw_thread *t;
 
 	tid = 0;
