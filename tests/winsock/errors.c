@@ -346,7 +346,7 @@ TEST(a26_larger_than_the_buffer_sync)
 }
 
 /* One answer, whichever way: see the stance D1 in the manual. */
-TEST(a26_brx14_larger_than_the_buffer_and_queued)
+TEST(a26_brx14_d1_larger_than_the_buffer_and_queued)
 {
 	struct op *op = op_ev(10);
 
@@ -369,7 +369,7 @@ TEST(a29_unconnected_receives)
 	EQ(post(op), 0);
 }
 
-TEST(a30_too_many_outstanding)
+TEST(a30_d9_too_many_outstanding)
 {
 	enum { MANY = 300000 };
 	struct op **ops;

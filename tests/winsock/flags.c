@@ -80,7 +80,7 @@ TEST(a61_peek_at_a_larger_one)
 }
 
 /* The page allows it for nonoverlapped sockets only: refused, not pending. */
-TEST(a62_peek_overlapped_is_refused)
+TEST(a62_d2_peek_overlapped_is_refused)
 {
 	struct op *op = op_ev(10), *next = op_new(10);
 

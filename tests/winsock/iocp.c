@@ -398,7 +398,7 @@ static void post_and_return(void *op)
 	EQ(post(op), WSA_IO_PENDING);
 }
 
-TEST(bcp14_thread_exit_leaves_it_without_event)
+TEST(bcp14_d4_thread_exit_leaves_it_without_event)
 {
 	struct op *op = op_new(10);
 
@@ -409,7 +409,7 @@ TEST(bcp14_thread_exit_leaves_it_without_event)
 	expect_packet(op, 5);
 }
 
-TEST(bcp14_thread_exit_cancels_it_with_event)
+TEST(bcp14_d4_thread_exit_cancels_it_with_event)
 {
 	struct op *op = op_ev(10);
 	struct packet p;
@@ -422,7 +422,7 @@ TEST(bcp14_thread_exit_cancels_it_with_event)
 	EQ(p.error, ERROR_OPERATION_ABORTED);
 }
 
-TEST(bcp15_event_and_packet)
+TEST(bcp15_d7_event_and_packet)
 {
 	struct op *op = op_ev(10);
 

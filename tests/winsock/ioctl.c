@@ -135,7 +135,7 @@ TEST(bi6_brm1_extension_functions)
 	CHECK(!is_set(op->ov.hEvent));
 }
 
-TEST(bi7_unknown_code)
+TEST(bi7_d10_unknown_code)
 {
 	DWORD n = POISON;
 
@@ -144,7 +144,7 @@ TEST(bi7_unknown_code)
 	EQ(n, 0);
 }
 
-TEST(bi7_bs13_unknown_code_overlapped)
+TEST(bi7_bs13_d10_unknown_code_overlapped)
 {
 	struct op *op = op_ev(1);
 	DWORD n = POISON;
@@ -457,6 +457,20 @@ TEST(bi15_table_of_functions)
 #else
 	SKIP("these headers have no registered I/O");
 #endif
+}
+
+/* Windows' manual has it, Windows is said not to. */
+TEST(d12_nothing_to_flush)
+{
+	struct op *op = op_ev(10);
+	DWORD n = POISON;
+
+	pair();
+	EQ(post(op), WSA_IO_PENDING);
+	EQ(io(SIO_FLUSH, NULL, 0, NULL, 0, &n, NULL), WSAEOPNOTSUPP);
+	EQ(n, 0);
+	snd(5);
+	EQ(done(op), 0);
 }
 
 TEST(bi9_circular_queueing)

@@ -213,7 +213,7 @@ static void send_later(void *unused)
 	snd(6);
 }
 
-TEST(brx8_no_overlapped_attribute_fills_overlapped)
+TEST(brx8_d3_no_overlapped_attribute_fills_overlapped)
 {
 	struct op *op = op_ev(10);
 	struct thread *t;
@@ -228,7 +228,7 @@ TEST(brx8_no_overlapped_attribute_fills_overlapped)
 	thread_join(t);
 }
 
-TEST(brx8_no_overlapped_attribute_blocks_though_nonblocking)
+TEST(brx8_d3_no_overlapped_attribute_blocks_though_nonblocking)
 {
 	struct op *op = op_ev(10), *now = op_new(10);
 	struct thread *t;

@@ -174,7 +174,7 @@ TEST(bg3_failed)
 }
 
 /* The sources disagree on the byte count: only 10040 has one here (D5). */
-TEST(bg4_bytes_after_truncation)
+TEST(bg4_d5_bytes_after_truncation)
 {
 	struct op *op = op_ev(4);
 

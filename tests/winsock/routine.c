@@ -95,7 +95,7 @@ TEST(a67_a86_flags_given_to_the_routine)
 	EQ(op->routine_flags, 0);
 }
 
-TEST(a86_bs3_truncated)
+TEST(a86_bs3_d8_truncated)
 {
 	struct op *op;
 
@@ -108,7 +108,7 @@ TEST(a86_bs3_truncated)
 	CHECK(letters(op->data, 10));
 }
 
-TEST(a86_a34_bp6_closed)
+TEST(a86_a34_bp6_d8_closed)
 {
 	struct op *op;
 
@@ -210,7 +210,7 @@ TEST(a78_a79_event_is_the_programs_own)
 	EQ((uintptr_t)op->ov.hEvent, 0x1234);
 }
 
-TEST(a80_a81_waiting_for_the_result_is_refused)
+TEST(a80_a81_d11_waiting_for_the_result_is_refused)
 {
 	struct op *op;
 	DWORD n, flags;

@@ -147,7 +147,7 @@ TEST(btx5_another_destination_when_connected)
 	r_has("here");
 }
 
-TEST(btx6_to_whom)
+TEST(btx6_d6_to_whom)
 {
 	WSABUF b = one("x");
 	DWORD n;
@@ -158,7 +158,7 @@ TEST(btx6_to_whom)
 	EQ(WSAGetLastError(), WSAEDESTADDRREQ);
 }
 
-TEST(btx6_send_to_whom)
+TEST(btx6_d6_send_to_whom)
 {
 	WSABUF b = one("x");
 	DWORD n;
