@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -75,6 +76,66 @@ static void a50_blocking_waits(void **state)
 	assert_int_equal(receive(r, &op, 32), 0);
 	pthread_join(thread, NULL);
 	expect(&op, "blocked", 7);
+}
+
+static atomic_bool enough;
+
+/* Takes whatever completions there are, as fast as it can. */
+static void *take_all_the_time(void *arg)
+{
+	struct op *op = arg;
+
+	while (!atomic_load(&enough))
+		assert_false(HasOverlappedIoCompleted(&op->ov));
+	return NULL;
+}
+
+static void *block_again_and_again(void *arg)
+{
+	atomic_uint *received = arg;
+	struct op op;
+
+	do {
+		init(&op, false);
+		if (receive(r, &op, 32))
+			return "a receive failed";
+		atomic_fetch_add(received, 1);
+	} while (op.bytes);
+	return NULL;
+}
+
+/* One that is blocked wakes up, whoever else takes completions meanwhile. */
+static void a50_blocked_beside_one_that_takes_completions(void **state)
+{
+	time_t end = time(NULL) + (time_t)(LONG_MS / 1000);
+	pthread_t taker, blocked;
+	atomic_uint received = 0;
+	SOCKADDR_IN addr;
+	struct op other;
+	unsigned int i;
+	void *wrong;
+	SOCKET sock;
+
+	(void)state;
+	sock = new_socket(WSA_FLAG_OVERLAPPED, &addr);
+	init(&other, false);
+	assert_int_equal(post(sock, &other, 32), WSA_IO_PENDING);
+	atomic_store(&enough, false);
+	pthread_create(&taker, NULL, take_all_the_time, &other);
+	pthread_create(&blocked, NULL, block_again_and_again, &received);
+	for (i = 1; i <= 500; i++) {
+		snd("wake", i < 500 ? 4 : 0);
+		while (atomic_load(&received) < i && time(NULL) < end)
+			sched_yield();
+		assert_int_equal(atomic_load(&received), i);
+	}
+	pthread_join(blocked, &wrong);
+	assert_null(wrong);
+	atomic_store(&enough, true);
+	pthread_join(taker, NULL);
+	closesocket(sock);
+	while (!HasOverlappedIoCompleted(&other.ov))
+		sched_yield();
 }
 
 static void on_signal(int sig)
@@ -453,6 +514,7 @@ int main(void)
 		cmocka_unit_test(a11_brx8_nonoverlapped_socket_blocks),
 		cmocka_unit_test(a31_a48_nonblocking),
 		cmocka_unit_test(a50_blocking_waits),
+		cmocka_unit_test(a50_blocked_beside_one_that_takes_completions),
 		cmocka_unit_test(a24_signals_do_not_end_a_receive),
 		cmocka_unit_test(brx12_receive_timeout),
 		cmocka_unit_test(bk18_closing_ends_a_blocked_receive),

@@ -100,7 +100,7 @@ struct odgw_notes {
 struct odgw_queue {
 	pthread_mutex_t lock;
 	uint32_t entries;		/* bounds ops in flight plus their notes */
-	bool blocking;			/* not overlapped: spared by CancelIo() */
+	bool blocking;			/* not overlapped: for its thread alone */
 	struct odgw_chan *chan;		/* port and records; NULL until the first op */
 	struct odgw_notes notes;
 	/* Either may be NULL; lock held. */

@@ -49,10 +49,15 @@ static void for_each(void (*fn)(struct odgw_queue *q, void *arg), void *arg)
 	pthread_mutex_unlock(&lock);
 }
 
+/*
+ * reap_one - what a thread is blocked for it takes itself: it sleeps until its port
+ * is readable, and would sleep on if somebody else came first
+ */
 static void reap_one(struct odgw_queue *q, void *unused)
 {
 	(void)unused;
-	odgw_queue_reap_locked(q);
+	if (!q->blocking)
+		odgw_queue_reap_locked(q);
 }
 
 void odgw_queues_reap(void)
