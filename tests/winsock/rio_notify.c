@@ -318,21 +318,43 @@ TEST(br21_closed_while_armed)
 	EQ(rio.RIONotify(rig->cq), WSAEINVAL);
 }
 
+enum { MANY = 500 };
+
+static volatile LONG seen;
+
+/* take_all - of what there is, and post as many again */
+static void take_all(struct rig *rig)
+{
+	RIORESULT res[4];
+	ULONG n;
+
+	while ((n = rio.RIODequeueCompletion(rig->cq, res, 4))) {
+		CHECK(n <= 4);
+		seen += (LONG)n;
+		while (n--)
+			CHECK(rig_post(rig, 0, 100, 0));
+	}
+}
+
+/* send_many - no more at a time than the socket's buffer holds */
+static void send_many(void)
+{
+	LONG i;
+
+	for (i = 0; i < MANY; i++) {
+		UNTIL(i - seen < 100);
+		snd(10);
+	}
+}
+
 static void take_packets(void *arg)
 {
 	struct rig *rig = arg;
-	RIORESULT res[4];
-	ULONG n, seen = 0;
 
-	while (seen < 500) {
+	while (seen < MANY) {
 		EQ(rio.RIONotify(rig->cq), 0);
 		CHECK(packet(rig->event, LIMIT));
-		while ((n = rio.RIODequeueCompletion(rig->cq, res, 4))) {
-			CHECK(n <= 4);
-			seen += n;
-			while (n--)
-				CHECK(rig_post(rig, 0, 100, 0));
-		}
+		take_all(rig);
 	}
 }
 
@@ -347,8 +369,7 @@ TEST(br19_sleeping_taker)
 	for (i = 0; i < 4; i++)
 		CHECK(rig_post(rig, 0, 100, 0));
 	t = thread_start(take_packets, rig);
-	for (i = 0; i < 500; i++)
-		snd(10);
+	send_many();
 	thread_join(t);
 }
 
@@ -413,18 +434,11 @@ TEST(br19_bv16_waiting_beside_a_taker)
 static void wait_and_take(void *arg)
 {
 	struct rig *rig = arg;
-	RIORESULT res[4];
-	ULONG n, seen = 0;
 
-	while (seen < 500) {
+	while (seen < MANY) {
 		EQ(rio.RIONotify(rig->cq), 0);
 		EQ(WaitForSingleObject(rig->event, LIMIT), WAIT_OBJECT_0);
-		while ((n = rio.RIODequeueCompletion(rig->cq, res, 4))) {
-			CHECK(n <= 4);
-			seen += n;
-			while (n--)
-				CHECK(rig_post(rig, 0, 100, 0));
-		}
+		take_all(rig);
 	}
 }
 
@@ -440,7 +454,6 @@ TEST(br17_sleeping_receiver)
 	for (i = 0; i < 4; i++)
 		CHECK(rig_post(rig, 0, 100, 0));
 	t = thread_start(wait_and_take, rig);
-	for (i = 0; i < 500; i++)
-		snd(10);
+	send_many();
 	thread_join(t);
 }
