@@ -287,7 +287,7 @@ EXPORT_SYMBOL_IF_KUNIT(odg_binding_attach);
 void odg_binding_set_flags(struct odg_binding *binding, u32 flags)
 {
 	spin_lock_bh(&binding->lock);
-	WRITE_ONCE(binding->flags, flags);
+	WRITE_ONCE(binding->flags, flags | (binding->flags & ~ODG_BIND_FLAGS));
 	if (!odg_icmp_wanted(binding, binding->icmp_status))
 		binding->icmp_status = 0;
 	spin_unlock_bh(&binding->lock);
@@ -353,8 +353,7 @@ out:
 /* Ring entries before this one were posted before the op. */
 static u32 odg_rq_place(struct odg_binding *binding)
 {
-	struct odg_rq *rq = rcu_dereference_protected(binding->rq,
-						      lockdep_is_held(&binding->lock));
+	struct odg_rq *rq = odg_binding_rq(binding);
 
 	return rq ? rq->cons + odg_rq_posted(rq) : 0;
 }

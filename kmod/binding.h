@@ -20,6 +20,13 @@ struct odg_rq;
 
 #define ODG_BIND_FLAGS	(ODG_BIND_DISCARD | ODG_BIND_NO_UNREACH | \
 			 ODG_BIND_NO_NETRESET | ODG_BIND_PARTIAL)
+/* Our own, beside them: there is a histogram; the plain way was in vain last time. */
+#define ODG_BIND_TIMED		(1U << 30)
+#define ODG_BIND_NOT_PLAIN	(1U << 31)
+
+/* Those that a datagram has to do with. */
+#define ODG_BIND_UNUSUAL	(ODG_BIND_DISCARD | ODG_BIND_TIMED | \
+				 ODG_BIND_NOT_PLAIN)
 
 /**
  * struct odg_binding - what hangs on a UDP socket that odgram serves
@@ -119,6 +126,23 @@ struct odg_binding {
 	void (*saved_destruct)(struct sock *sk);
 	struct rcu_head rcu;
 } ____cacheline_aligned_in_smp;
+
+/* Its request queue, or NULL.  binding->lock is held. */
+static __always_inline struct odg_rq *odg_binding_rq(struct odg_binding *binding)
+{
+	return rcu_dereference_protected(binding->rq,
+					 lockdep_is_held(&binding->lock));
+}
+
+/* One of our own flags.  binding->lock is held. */
+static inline void odg_binding_set_own(struct odg_binding *binding, u32 flag,
+				       bool on)
+{
+	lockdep_assert_held(&binding->lock);
+
+	WRITE_ONCE(binding->flags, on ? binding->flags | flag :
+					binding->flags & ~flag);
+}
 
 struct odg_binding *odg_binding_get(struct sock *sk);
 struct odg_binding *odg_binding_attach(struct sock *sk);

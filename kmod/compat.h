@@ -101,6 +101,16 @@ static inline void odg_udp_uncharge(struct sock *sk, struct sk_buff *skb)
 #define odg_fd_file(f) fd_file(f)
 #endif
 
+/* 6.12: the pages of a datagram may be a device's own. */
+static inline bool odg_skb_is_readable(const struct sk_buff *skb)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+	return true;
+#else
+	return skb_frags_readable(skb);
+#endif
+}
+
 /* 6.8: a signal always counts one. */
 static inline void odg_eventfd_signal(struct eventfd_ctx *ctx)
 {

@@ -37,6 +37,15 @@ struct odg_arrival odg_arrival(const struct odg_binding *binding,
 			       const struct sk_buff *skb, int offset, u32 room);
 void odg_fill_v6(struct odg_cqe *cqe, const struct sk_buff *skb);
 
+/*
+ * CLOCK_REALTIME, as its readers in interrupts have it: without waiting for an update
+ * on another CPU, while which it goes on at the old rate.
+ */
+static __always_inline u64 odg_now_ns(void)
+{
+	return ktime_get_real_fast_ns();
+}
+
 /* All fields but user_data and seq.  What is constant in @a costs nothing. */
 static __always_inline void odg_fill(struct odg_cqe *cqe, struct odg_arrival a,
 				     struct sk_buff *skb)

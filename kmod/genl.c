@@ -448,7 +448,7 @@ static int odg_fill_hist(struct sk_buff *skb, const void *arg)
 	const struct odg_hist *hist = &answer->hist;
 
 	if (nla_put_u32(skb, ODG_A_ID, answer->id) ||
-	    odg_put_u64(skb, ODG_A_HIST_COUNT, hist->count) ||
+	    odg_put_u64(skb, ODG_A_HIST_COUNT, odg_hist_count(hist)) ||
 	    odg_put_u64(skb, ODG_A_HIST_SUM, hist->sum) ||
 	    odg_put_u64(skb, ODG_A_HIST_MAX, hist->max))
 		return -EMSGSIZE;

@@ -6,52 +6,85 @@
  * It is reached and written under binding->lock, so whoever takes the pointer away
  * there may free what it pointed to.
  */
-#include <kunit/visibility.h>
-#include <linux/bitops.h>
-#include <linux/log2.h>
+#include <linux/delay.h>
+#include <linux/irqflags.h>
+#include <linux/math64.h>
+#include <linux/mutex.h>
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
-#include <linux/timekeeping.h>
 
-#include "binding.h"
 #include "hist.h"
 
-/* Which bucket a latency belongs to. */
-u32 odg_hist_bucket(u64 ns)
-{
-	u32 shift;
+u32 odg_cycle_mult;
+DEFINE_PER_CPU(u64, odg_hook_cycles);
+static DEFINE_MUTEX(odg_hist_lock);	/* one switches a histogram at a time */
 
-	if (ns < ODG_HIST_SUB)
-		return ns;
-	/* leaves the highest bit and those that number the sub-bucket */
-	shift = __fls(ns) - ilog2(ODG_HIST_SUB);
-	return min_t(u32, shift * ODG_HIST_SUB + (ns >> shift),
-		     ODG_HIST_BUCKETS - 1);
+static void odg_look_at_clocks(u64 *cycles, u64 *ns)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	*cycles = odg_cycles();
+	*ns = ktime_get_raw_ns();
+	local_irq_restore(flags);
 }
-EXPORT_SYMBOL_IF_KUNIT(odg_hist_bucket);
+
+/*
+ * How long a cycle of the counter is.  A millisecond tells it far more exactly than a
+ * bucket is wide.  Once: the counter of a CPU that is worth it keeps its rate.
+ */
+static void odg_measure_cycle(void)
+{
+	u64 cycles, cycles_before, ns, ns_before;
+
+	if (odg_cycle_mult)
+		return;
+	preempt_disable();
+	odg_look_at_clocks(&cycles_before, &ns_before);
+	mdelay(1);
+	odg_look_at_clocks(&cycles, &ns);
+	preempt_enable();
+	if (cycles != cycles_before)
+		odg_cycle_mult = div64_u64((ns - ns_before) << ODG_CYCLE_SHIFT,
+					   cycles - cycles_before);
+}
 
 /**
  * odg_hist_add - count a datagram that was just completed; with its last part
  * @binding: has a histogram; its lock is held
  * @cqe: the completion
- * @direct: it did not wait in the socket's queue.  Of one that did, only the
+ * @direct: it is in the hook.  Of one that waited in the socket's queue, only the
  *	stack's stamp tells when it came.
  */
 void odg_hist_add(struct odg_binding *binding, const struct odg_cqe *cqe,
 		  bool direct)
 {
-	struct odg_hist *hist = binding->hist;
-	s64 ns;
+	ktime_t stamp = cqe->flags & ODG_CQE_RX_STACK ? cqe->rx_ns : 0;
 
-	if ((!direct && !(cqe->flags & ODG_CQE_RX_STACK)) ||
-	    cqe->flags & ODG_CQE_PARTIAL)
-		return;
-	/* less than 0 when the clock was set back */
-	ns = max_t(s64, ktime_get_real_ns() - cqe->rx_ns, 0);
-	hist->count++;
-	hist->sum += ns;
-	if (ns > hist->max)
-		hist->max = ns;
-	hist->buckets[odg_hist_bucket(ns)]++;
+	if ((stamp || direct) && !(cqe->flags & ODG_CQE_PARTIAL))
+		__odg_hist_add(binding->hist, stamp);
+}
+
+/* How many were counted. */
+u64 odg_hist_count(const struct odg_hist *hist)
+{
+	u64 count = 0;
+	int i;
+
+	for (i = 0; i < ODG_HIST_BUCKETS; i++)
+		count += hist->buckets[i];
+	return count;
+}
+
+static struct odg_hist *odg_hist_swap(struct odg_binding *binding,
+				      struct odg_hist *hist, bool timed)
+{
+	spin_lock_bh(&binding->lock);
+	odg_binding_set_own(binding, ODG_BIND_TIMED, timed);
+	swap(hist, binding->hist);
+	spin_unlock_bh(&binding->lock);
+	return hist;
 }
 
 /* Switch it off, or on and begin anew.  0 or -ENOMEM. */
@@ -64,9 +97,14 @@ int odg_hist_set(struct odg_binding *binding, bool on)
 		if (!hist)
 			return -ENOMEM;
 	}
-	spin_lock_bh(&binding->lock);
-	swap(hist, binding->hist);
-	spin_unlock_bh(&binding->lock);
-	kfree(hist);
+	mutex_lock(&odg_hist_lock);
+	if (on) {
+		odg_measure_cycle();
+		kfree(odg_hist_swap(binding, NULL, true));
+		/* who came into the hook before and does not time is out */
+		synchronize_rcu_expedited();
+	}
+	kfree(odg_hist_swap(binding, hist, on));
+	mutex_unlock(&odg_hist_lock);
 	return 0;
 }

@@ -400,11 +400,13 @@ void odg_port_submit(struct odg_port *port, struct odg_cqe_wide *cqe,
 {
 	struct odg_cqe_wide *entry;
 	bool notify;
+	u64 prod;
 
 	/* bottom halves are off: see odg_op_finish() */
 	spin_lock(&port->lock);
-	cqe->cqe.seq = port->ring.prod;
-	entry = odg_ring_write(&port->ring);
+	prod = port->ring.prod;
+	cqe->cqe.seq = prod;
+	entry = odg_ring_write(&port->ring, prod);
 	if (odg_port_is_wide(port)) {
 		odg_port_stamp(cqe);
 		*entry = *cqe;
@@ -412,7 +414,7 @@ void odg_port_submit(struct odg_port *port, struct odg_cqe_wide *cqe,
 		entry->cqe = cqe->cqe;
 	}
 	odg_ring_unreserve(&port->ring);
-	notify = odg_port_publish(port, cqe->cqe.flags & ODG_CQE_QUIET);
+	notify = odg_port_publish(port, prod, cqe->cqe.flags & ODG_CQE_QUIET);
 	if (op)
 		odg_port_push_op(port, op);
 	spin_unlock(&port->lock);

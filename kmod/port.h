@@ -113,12 +113,13 @@ static inline size_t odg_port_cqe_size(const struct odg_port *port)
 }
 
 /*
- * SUBMIT the entry that was filled for a receive.  port->lock is held; the answer
- * is for odg_port_tell(), after it.
+ * SUBMIT the entry at @prod.  port->lock is held; the answer is for odg_port_tell(),
+ * after it.
  */
-static inline bool odg_port_publish(struct odg_port *port, bool quiet)
+static __always_inline bool odg_port_publish(struct odg_port *port, u64 prod,
+					     bool quiet)
 {
-	odg_ring_publish(&port->ring, quiet);
+	odg_ring_publish(&port->ring, prod, quiet);
 	return unlikely(rcu_access_pointer(port->notify)) && !quiet &&
 	       odg_ring_disarm(&port->ring);
 }
@@ -135,6 +136,20 @@ static __always_inline void odg_port_tell(struct odg_port *port, bool notify)
 	 */
 	if (unlikely(notify || waitqueue_active(&port->wait)))
 		odg_port_wake(port, notify);
+}
+
+/* Both of these, for an entry that is not quiet. */
+static __always_inline void odg_port_publish_unlock(struct odg_port *port,
+						    u64 prod)
+	__releases(&port->lock)
+{
+	if (unlikely(odg_port_publish(port, prod, false))) {
+		spin_unlock(&port->lock);
+		odg_port_wake(port, true);
+		return;
+	}
+	spin_unlock(&port->lock);
+	odg_port_tell(port, false);
 }
 
 /* What a wide entry says of its making. */

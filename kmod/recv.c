@@ -2,9 +2,8 @@
 /*
  * The receive path: what happens to a datagram that reaches the socket.
  *
- * odg_encap_rcv() runs in softirq, before the socket's filter and queue, with the
- * UDP header still in front of the data.  It delivers into the oldest posted op,
- * or passes the datagram on to the socket's queue.
+ * The hook (hook.c) delivers it into the oldest posted receive, by the straight way
+ * or by odg_rcv_any(), or passes it on to the socket's queue.
  *
  * Order: it passes on while the queue holds anything, or a later datagram would
  * overtake.  And a datagram that was passed on because nothing was posted may
@@ -13,12 +12,8 @@
  * (odg_binding_append()), so between them nothing is left waiting while an op is
  * posted.
  */
-#include <linux/bpf-cgroup.h>
 #include <linux/filter.h>
 #include <linux/odgram.h>
-#include <linux/security.h>
-#include <net/busy_poll.h>
-#include <net/inet_sock.h>
 #include <net/udp.h>
 
 #include "binding.h"
@@ -31,13 +26,8 @@
 #include "recv.h"
 #include "rq.h"
 #include "sockq.h"
+#include "stats.h"
 #include "trace.h"
-
-/* encap_rcv: the datagram is ours, or goes on to the socket's queue. */
-#define ODG_CONSUMED	0
-#define ODG_PASS_ON	1
-/* ... and of odg_rcv_straight(). */
-#define ODG_NOT_STRAIGHT 2
 
 /* Is there a receive for a datagram?  Without the lock only a hint.  RCU. */
 static __always_inline bool __odg_something_posted(struct odg_binding *binding)
@@ -91,23 +81,6 @@ void odg_keep_error(struct odg_binding *binding, int status)
 	spin_unlock_bh(&binding->lock);
 }
 
-static __always_inline void odg_count(struct odg_binding *binding,
-				      const struct odg_arrival *a)
-{
-	lockdep_assert_held(&binding->lock);
-
-	binding->last_ns = a->rx_ns;
-	binding->bytes += a->len;
-	if (unlikely(a->drops)) {
-		binding->drops_told += a->drops;
-		odg_event_if_dropped(binding);
-	}
-	if (unlikely(a->flags & ODG_CQE_PARTIAL))
-		binding->pieces++;
-	else if (unlikely(a->full > a->len))
-		binding->truncated++;
-}
-
 /* The datagram that @cqe describes, or the part of it, is the program's for good. */
 void odg_count_delivery(struct odg_binding *binding,
 			const struct odg_cqe_wide *cqe)
@@ -142,8 +115,7 @@ void odg_drop_bad_csum(struct odg_binding *binding, struct sk_buff *skb)
 static bool odg_next_target(struct odg_binding *binding,
 			    struct odg_target *target)
 {
-	struct odg_rq *rq = rcu_dereference_protected(binding->rq,
-						      lockdep_is_held(&binding->lock));
+	struct odg_rq *rq = odg_binding_rq(binding);
 	struct odg_op *op = list_first_entry_or_null(&binding->fifo,
 						     struct odg_op, node);
 
@@ -245,8 +217,7 @@ bool odg_end_oldest(struct odg_binding *binding, struct odg_cqe_wide *cqe)
 /* How many receives are posted, in FIFO and ring, at most.  Lock held. */
 u32 odg_count_posted(struct odg_binding *binding)
 {
-	struct odg_rq *rq = rcu_dereference_protected(binding->rq,
-						      lockdep_is_held(&binding->lock));
+	struct odg_rq *rq = odg_binding_rq(binding);
 
 	return binding->depth + (rq ? odg_rq_posted(rq) : 0);
 }
@@ -332,8 +303,7 @@ static void odg_drain_some(struct odg_binding *binding)
  */
 void odg_drain(struct odg_binding *binding)
 {
-	struct odg_rq *rq = rcu_dereference_protected(binding->rq,
-						      lockdep_is_held(&binding->lock));
+	struct odg_rq *rq = odg_binding_rq(binding);
 
 	if (!rq && !binding->depth)
 		return;
@@ -368,7 +338,7 @@ void odg_data_ready(struct sock *sk)
 }
 
 /* On to the socket's queue, by the slow way. */
-static int odg_pass_on(struct odg_binding *binding, enum odg_slow why)
+int odg_pass_on(struct odg_binding *binding, enum odg_slow why)
 {
 	WRITE_ONCE(binding->slow, why);
 	trace_odg_pass_on(binding->id, why);
@@ -380,17 +350,8 @@ static int odg_pass_on(struct odg_binding *binding, enum odg_slow why)
 	return ODG_PASS_ON;
 }
 
-static int odg_discard(struct odg_binding *binding, struct sk_buff *skb)
-{
-	spin_lock(&binding->lock);
-	binding->discarded++;
-	spin_unlock(&binding->lock);
-	consume_skb(skb);
-	return ODG_CONSUMED;
-}
-
 /* The filter said no: as the stack would, count a drop and free. */
-static int odg_filtered(struct odg_binding *binding, struct sk_buff *skb)
+int odg_filtered(struct odg_binding *binding, struct sk_buff *skb)
 {
 	struct sock *sk = binding->sk;
 
@@ -402,27 +363,6 @@ static int odg_filtered(struct odg_binding *binding, struct sk_buff *skb)
 	odg_sk_drops_inc(sk);
 	kfree_skb_reason(skb, SKB_DROP_REASON_SOCKET_FILTER);
 	return ODG_CONSUMED;
-}
-
-/* Has somebody filters for the socket, or has the datagram memory not for it? */
-static __always_inline bool odg_may_be_filtered(struct sock *sk,
-						const struct sk_buff *skb)
-{
-	return rcu_access_pointer(sk->sk_filter) ||
-	       cgroup_bpf_enabled(CGROUP_INET_INGRESS) || skb_pfmemalloc(skb);
-}
-
-/* What the socket remembers of its last datagram, as for one that is queued. */
-static __always_inline void odg_mark_arrival(struct sock *sk,
-					     const struct sk_buff *skb)
-{
-	if (inet_sk(sk)->inet_daddr) {
-		sock_rps_save_rxhash(sk, skb);
-		sk_mark_napi_id(sk, skb);
-		sk_incoming_cpu_update(sk);
-	} else {
-		sk_mark_napi_id_once(sk, skb);
-	}
 }
 
 /*
@@ -460,9 +400,16 @@ static bool odg_is_long(struct odg_binding *binding, const struct sk_buff *skb)
 	return is_long;
 }
 
-/* Into the oldest receive, of whatever kind.  RCU. */
-static noinline int odg_rcv_any(struct odg_binding *binding, struct sock *sk,
-				struct sk_buff *skb)
+/**
+ * odg_rcv_any - into the oldest receive, of whatever kind
+ * @binding: of @sk; RCU
+ * @sk: the socket
+ * @skb: the datagram, in the hook
+ *
+ * Return: ODG_CONSUMED or ODG_PASS_ON.
+ */
+int odg_rcv_any(struct odg_binding *binding, struct sock *sk,
+		struct sk_buff *skb)
 {
 	struct odg_target target;
 	bool delivered = false;
@@ -497,132 +444,4 @@ static noinline int odg_rcv_any(struct odg_binding *binding, struct sock *sk,
 	odg_mark_arrival(sk, skb);
 	consume_skb(skb);
 	return ODG_CONSUMED;
-}
-
-/*
- * WRITE and SUBMIT the completion of a ring's receive.  port->lock is held; the
- * answer is for odg_port_tell().
- */
-static __always_inline bool odg_complete_rq(struct odg_port *port,
-					    u64 user_data,
-					    struct odg_arrival a,
-					    struct sk_buff *skb)
-{
-	struct odg_cqe_wide *cqe = odg_ring_write(&port->ring);
-
-	cqe->cqe.seq = port->ring.prod;
-	cqe->cqe.user_data = user_data;
-	odg_fill(&cqe->cqe, a, skb);
-	if (unlikely(odg_port_is_wide(port))) {
-		odg_fill_wide(cqe, skb, a.flags & ODG_CQE_IPV6);
-		odg_port_stamp(cqe);
-	}
-	return odg_port_publish(port, a.flags & ODG_CQE_QUIET);
-}
-
-/*
- * The straight way, for what nearly all datagrams are that come to a ring: in one
- * piece, of IPv4, without a time stamp, for a socket that nobody filters, and not
- * longer than the one segment of a receive before which nothing is posted by call;
- * while nobody traces or wants a histogram.  What sk_filter_trim_cap() would come to
- * then is to ask the LSM.
- *
- * The memory is the kernel's until the completion is visible, so it is written to
- * before it is known that there is room for that: port->lock, which other sockets
- * may wait for, is not held over the copy.
- *
- * Return: ODG_CONSUMED, ODG_PASS_ON, or ODG_NOT_STRAIGHT and nothing has happened.
- */
-static __always_inline int odg_rcv_straight(struct odg_binding *binding,
-					    struct sock *sk,
-					    struct sk_buff *skb)
-{
-	const struct odg_region *region;
-	const struct odg_rqe *rqe;
-	struct odg_arrival a;
-	struct odg_port *port;
-	u64 offset, user_data;
-	struct odg_rq *rq;
-	u32 len;
-	bool notify;
-	size_t full;
-
-	spin_lock(&binding->lock);
-	rq = rcu_dereference_protected(binding->rq,
-				       lockdep_is_held(&binding->lock));
-	if (unlikely(!rq || binding->depth || binding->hist ||
-		     !odg_sockq_is_still(sk)))
-		goto not_straight;
-	rqe = odg_rq_head(rq);
-	if (unlikely(!odg_rq_is_plain(rq, rqe)))
-		goto not_straight;
-	if (unlikely(security_sock_rcv_skb(sk, skb)))
-		goto filtered;
-	port = rq->port;
-	offset = READ_ONCE(rqe->offset);
-	len = READ_ONCE(rqe->len);
-	full = skb->len - sizeof(struct udphdr);
-	region = odg_region_find(port, READ_ONCE(rqe->region), offset, len);
-	if (unlikely(!region || len < full))
-		goto not_straight;
-
-	memcpy(region->start + offset, skb->data + sizeof(struct udphdr), full);
-	a = (struct odg_arrival) {
-		.rx_ns = ktime_get_real_ns(),
-		.full = full,
-		.len = full,
-		.flags = ODG_CQE_ADDR,
-	};
-
-	spin_lock(&port->lock);
-	if (unlikely(!odg_ring_has_room(&port->ring)))
-		goto no_room;
-	port->posted++;
-	user_data = READ_ONCE(rqe->user_data);
-	odg_rq_advance(rq, 1);
-	a.drops = odg_sk_drops(sk) - binding->drops_told;
-	notify = odg_complete_rq(port, user_data, a, skb);
-	spin_unlock(&port->lock);
-	odg_port_tell(port, notify);
-
-	binding->direct++;
-	odg_count(binding, &a);
-	spin_unlock(&binding->lock);
-	odg_mark_arrival(sk, skb);
-	consume_skb(skb);
-	return ODG_CONSUMED;
-
-no_room:
-	spin_unlock(&port->lock);
-	spin_unlock(&binding->lock);
-	return odg_pass_on(binding, ODG_SLOW_NO_ROOM);
-
-filtered:
-	spin_unlock(&binding->lock);
-	return odg_filtered(binding, skb);
-
-not_straight:
-	spin_unlock(&binding->lock);
-	return ODG_NOT_STRAIGHT;
-}
-
-/* encap_rcv: softirq, RCU, checksum verified, UDP header in front. */
-int odg_encap_rcv(struct sock *sk, struct sk_buff *skb)
-{
-	/* it has no flags: odg_binding_hook() set it */
-	struct odg_binding *binding = rcu_dereference(__sk_user_data(sk));
-	int ret;
-
-	if (unlikely(!binding))
-		return ODG_PASS_ON;
-	if (unlikely(READ_ONCE(binding->flags) & ODG_BIND_DISCARD))
-		return odg_discard(binding, skb);
-	if (rcu_access_pointer(binding->rq) && !skb->data_len && !skb->tstamp &&
-	    sk->sk_family == AF_INET && !odg_may_be_filtered(sk, skb) &&
-	    !trace_odg_deliver_enabled() && !trace_odg_complete_enabled()) {
-		ret = odg_rcv_straight(binding, sk, skb);
-		if (ret != ODG_NOT_STRAIGHT)
-			return ret;
-	}
-	return odg_rcv_any(binding, sk, skb);
 }

@@ -6,10 +6,10 @@
  *   complete  WRITE    the entry at prod is filled
  *             SUBMIT   prod is published
  *
- * An entry is promised only while  reserved + (prod - cons) < entries, so a
- * WRITE always finds room: the queue cannot overflow.  The barriers are drawn in
- * the uapi header, where the program's side stands, too; (D) is here, (A) and (I)
- * are in ring.h with all that each completion needs.
+ * An entry is promised only while prod is not at the limit, which is cons + entries
+ * less what is promised, so a WRITE always finds room: the queue cannot overflow.  The
+ * barriers are drawn in the uapi header, where the program's side stands, too; (D) is
+ * here, (A) and (I) are in ring.h with all that each completion needs.
  */
 #include <kunit/visibility.h>
 #include <linux/log2.h>
@@ -30,6 +30,7 @@ int odg_ring_init(struct odg_ring *ring, u32 entries, u32 entry_size)
 		.shared = vmalloc_user(odg_ring_bytes(entries, entry_size)),
 		.mask = entries - 1,
 		.entry_shift = ilog2(entry_size),
+		.limit = entries,
 	};
 	return ring->shared ? 0 : -ENOMEM;
 }
@@ -47,10 +48,13 @@ void odg_ring_sync_cons(struct odg_ring *ring)
 {
 	/* (D) pairs with the program's store-release of cons (C) */
 	u32 cons = smp_load_acquire(&ring->shared->cons);
+	u32 released = cons - ring->cons;
 
-	if (cons - ring->cons <= (u32)ring->prod - ring->cons)
-		ring->cons = cons;
-	else
+	if (released > (u32)ring->prod - ring->cons) {
 		ring->bad_cons++;
+		return;
+	}
+	ring->cons = cons;
+	ring->limit += released;
 }
 EXPORT_SYMBOL_IF_KUNIT(odg_ring_sync_cons);

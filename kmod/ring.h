@@ -41,7 +41,8 @@ struct odg_ring_shared {
  * @prod: next index to write, and how many were; the shared copy publishes its
  *	low half
  * @cons: last index taken over from the program after it was checked
- * @reserved: entries promised to ops that have not completed
+ * @limit: what prod may not pass: entries that the program has not released are
+ *	behind it, and as many as are promised to ops that have not completed
  * @bad_cons: impossible consumer indices seen
  *
  * The owner's lock serialises everything here but init and destroy.
@@ -52,7 +53,7 @@ struct odg_ring {
 	u32 entry_shift;
 	u64 prod;
 	u32 cons;
-	u32 reserved;
+	u32 limit;
 	u64 bad_cons;
 };
 
@@ -61,19 +62,13 @@ void odg_ring_destroy(struct odg_ring *ring);
 size_t odg_ring_bytes(u32 entries, u32 entry_size);
 void odg_ring_sync_cons(struct odg_ring *ring);
 
-/* Has the queue room for one more promise, as far as we know its consumer? */
-static inline bool __odg_ring_has_room(const struct odg_ring *ring)
+/* Has the queue room for one more promise?  Looks at its consumer if it must. */
+static __always_inline bool odg_ring_has_room(struct odg_ring *ring)
 {
-	return ring->reserved + ((u32)ring->prod - ring->cons) <= ring->mask;
-}
-
-/* The same, after a look at what the program has released. */
-static inline bool odg_ring_has_room(struct odg_ring *ring)
-{
-	if (likely(__odg_ring_has_room(ring)))
+	if (likely((u32)ring->prod != ring->limit))
 		return true;
 	odg_ring_sync_cons(ring);
-	return __odg_ring_has_room(ring);
+	return (u32)ring->prod != ring->limit;
 }
 
 /* RESERVE.  False when the queue has no room left for another op. */
@@ -81,31 +76,34 @@ static inline bool odg_ring_reserve(struct odg_ring *ring)
 {
 	if (!odg_ring_has_room(ring))
 		return false;
-	ring->reserved++;
+	ring->limit--;
 	return true;
 }
 
 /* Give a promise back: the op ends without an entry. */
 static inline void odg_ring_unreserve(struct odg_ring *ring)
 {
-	ring->reserved--;
+	ring->limit++;
 }
 
-/* WRITE.  The entry to fill; the caller holds a promise. */
-static inline void *odg_ring_write(struct odg_ring *ring)
+/* WRITE.  The entry to fill, at ring->prod; the caller holds a promise. */
+static __always_inline void *odg_ring_write(const struct odg_ring *ring, u64 prod)
 {
-	u32 slot = ring->prod & ring->mask;
+	u32 slot = prod & ring->mask;
 
 	return ring->shared->entries + ((size_t)slot << ring->entry_shift);
 }
 
-/* SUBMIT.  The entry becomes visible; the promise is the caller's to take back. */
-static inline void odg_ring_publish(struct odg_ring *ring, bool quiet)
+/*
+ * SUBMIT.  The entry at @prod becomes visible; the promise is the caller's to take
+ * back.
+ */
+static __always_inline void odg_ring_publish(struct odg_ring *ring, u64 prod,
+					     bool quiet)
 {
 	struct odg_ring_shared *shared = ring->shared;
-	u64 prod = ring->prod + 1;
 
-	ring->prod = prod;
+	ring->prod = ++prod;
 	/* (A) pairs with the program's load-acquire of prod (B) */
 	smp_store_release(&shared->prod, (u32)prod);
 	if (unlikely(quiet))

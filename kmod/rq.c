@@ -46,7 +46,7 @@ void odg_rq_set_need_kick(struct odg_rq *rq, bool need)
 static void odg_rq_copy_entry(struct odg_rq *rq, u32 index,
 			      struct odg_rqe *copy)
 {
-	const struct odg_rqe *rqe = &rq->shared->rqes[index & rq->mask];
+	const struct odg_rqe *rqe = &rq->rqes[index & rq->mask];
 
 	copy->user_data = READ_ONCE(rqe->user_data);
 	copy->offset = READ_ONCE(rqe->offset);
@@ -200,13 +200,10 @@ u32 odg_rq_take(const struct odg_target *target, u32 len)
 {
 	struct odg_rq *rq = target->rq;
 	u32 flags = odg_rq_cqe_flags(target->flags);
-	u32 next = ALIGN(len, ODG_STANDING_ALIGN);
 
-	if (target->least && next <= target->room &&
-	    target->room - next >= target->least) {
-		rq->used += next;
+	if (target->least &&
+	    odg_rq_stays(rq, target->room, target->least, len))
 		return flags | ODG_CQE_MORE;
-	}
 	rq->used = 0;
 	odg_rq_advance(rq, target->taken);
 	return flags;
@@ -287,7 +284,11 @@ static int odg_rq_create_for(struct odg_port *port, struct odg_rq_create *arg,
 	rq->port = port;
 	rq->mask = entries - 1;
 	rq->shared = vmalloc_user(odg_rq_bytes(entries));
-	ret = rq->shared ? odg_rq_install(port, rq, binding) : -ENOMEM;
+	ret = -ENOMEM;
+	if (rq->shared) {
+		rq->rqes = rq->shared->rqes;
+		ret = odg_rq_install(port, rq, binding);
+	}
 	if (ret) {
 		odg_rq_free(rq);
 		return ret;
@@ -372,8 +373,7 @@ void odg_rq_port_gone(struct odg_port *port)
 /* The socket is going: what the ring still holds is aborted.  Lock held. */
 void odg_rq_socket_gone(struct odg_binding *binding)
 {
-	struct odg_rq *rq = rcu_dereference_protected(binding->rq,
-						      lockdep_is_held(&binding->lock));
+	struct odg_rq *rq = odg_binding_rq(binding);
 	struct odg_port *port;
 	u32 left;
 

@@ -39,6 +39,7 @@ struct odg_rq_shared {
  * @port: whose it is
  * @binding: the socket's binding, NULL once that is gone; binding->lock
  * @shared: indices, flags and entries, mapped by the program as well
+ * @rqes: the entries in it
  * @mask: number of entries, a power of two, less one
  * @cons: next entry to take; binding->lock.  The shared copy only tells it.
  * @used: bytes used of the standing receive at the head; binding->lock
@@ -50,6 +51,7 @@ struct odg_rq {
 	struct odg_port *port;
 	struct odg_binding *binding;
 	struct odg_rq_shared *shared;
+	const struct odg_rqe *rqes;
 	u32 mask;
 	u32 cons;
 	u32 used;
@@ -128,20 +130,42 @@ static inline u32 odg_rq_posted(const struct odg_rq *rq)
 	return posted <= rq->mask + 1 ? posted : 0;
 }
 
-static __always_inline const struct odg_rqe *odg_rq_head(const struct odg_rq *rq)
+/* Is one posted?  @rqe is the entry at the head; its fields are to be read once each. */
+static __always_inline bool odg_rq_head(const struct odg_rq *rq,
+					const struct odg_rqe **rqe)
 {
-	return &rq->shared->rqes[rq->cons & rq->mask];
+	if (unlikely(__odg_rq_posted(rq) - 1 > rq->mask))
+		return false;
+	*rqe = &rq->rqes[rq->cons & rq->mask];
+	return true;
 }
 
 /*
- * Is a receive posted, and @rqe, the entry at the head, the whole of it and without
- * anything special?  Its other fields are to be looked at.
+ * Is the receive at the head, of @len bytes, with what its other fields say, plain or a
+ * standing one that has something left?
  */
-static __always_inline bool odg_rq_is_plain(const struct odg_rq *rq,
-					    const struct odg_rqe *rqe)
+static inline bool odg_rq_is_straight(const struct odg_rq *rq, u32 flags,
+				      u32 least, u32 len)
 {
-	return __odg_rq_posted(rq) - 1 <= rq->mask &&
-	       !(READ_ONCE(rqe->flags) | READ_ONCE(rqe->least));
+	if (flags == ODG_RQE_STANDING)
+		return least && least <= len && rq->used < len;
+	return !(flags | least | rq->used);
+}
+
+/*
+ * A datagram of @len bytes came to the standing receive at the head, which had @room for
+ * it and goes on while it has @least left.  Does it?
+ */
+static inline bool odg_rq_stays(struct odg_rq *rq, u32 room, u32 least, u32 len)
+{
+	u32 next = ALIGN(len, ODG_STANDING_ALIGN);
+
+	if (next > room || room - next < least) {
+		rq->used = 0;
+		return false;
+	}
+	rq->used += next;
+	return true;
 }
 
 /* What the flags of an entry say of its completion: ODG_CQE_*. */

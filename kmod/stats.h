@@ -2,11 +2,21 @@
 #ifndef ODG_STATS_H
 #define ODG_STATS_H
 
+#include <linux/kconfig.h>
+#include <linux/lockdep.h>
 #include <linux/types.h>
 
+#include "binding.h"
+#include "fill.h"
+
 struct net;
-struct odg_binding;
 struct odg_sock_stats;
+
+/*
+ * scripts/bench also builds a module whose receive path does not count (with
+ * -DODG_UNCOUNTED=1), to say what counting costs.
+ */
+#define ODG_COUNTS	(!__is_defined(ODG_UNCOUNTED))
 
 /**
  * struct odg_totals - sums over sockets, as struct odg_sock_stats has them
@@ -41,6 +51,26 @@ struct odg_totals {
 	u64 send_failed;
 	u64 send_pended;
 };
+
+/* A datagram, or what fits, is the program's.  binding->lock is held. */
+static __always_inline void odg_count(struct odg_binding *binding,
+				      const struct odg_arrival *a)
+{
+	lockdep_assert_held(&binding->lock);
+
+	if (ODG_COUNTS) {
+		binding->last_ns = a->rx_ns;
+		binding->bytes += a->len;
+	}
+	if (unlikely(a->drops)) {
+		binding->drops_told += a->drops;
+		odg_event_if_dropped(binding);
+	}
+	if (unlikely(a->flags & ODG_CQE_PARTIAL))
+		binding->pieces++;
+	else if (unlikely(a->full > a->len))
+		binding->truncated++;
+}
 
 void odg_sock_get_stats(struct odg_binding *binding,
 			struct odg_sock_stats *stats);

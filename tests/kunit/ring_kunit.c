@@ -40,6 +40,7 @@ static void ring_start_at(struct ring_test *t, u32 index)
 {
 	t->ring.prod = index;
 	t->ring.cons = index;
+	t->ring.limit = index + ENTRIES;
 	*t->prod = index;
 	*t->cons = index;
 }
@@ -47,9 +48,9 @@ static void ring_start_at(struct ring_test *t, u32 index)
 static void ring_produce(struct kunit *test, struct ring_test *t, u64 value)
 {
 	KUNIT_ASSERT_TRUE(test, odg_ring_reserve(&t->ring));
-	*(u64 *)odg_ring_write(&t->ring) = value;
+	*(u64 *)odg_ring_write(&t->ring, t->ring.prod) = value;
 	odg_ring_unreserve(&t->ring);
-	odg_ring_publish(&t->ring, false);
+	odg_ring_publish(&t->ring, t->ring.prod, false);
 }
 
 static void ring_promises_no_more_than_it_has(struct kunit *test)
@@ -192,7 +193,7 @@ static void ring_quiet_moves_prod_alone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, READ_ONCE(t->ring.shared->loud), 1);
 	KUNIT_ASSERT_TRUE(test, odg_ring_reserve(&t->ring));
 	odg_ring_unreserve(&t->ring);
-	odg_ring_publish(&t->ring, true);
+	odg_ring_publish(&t->ring, t->ring.prod, true);
 	KUNIT_EXPECT_EQ(test, READ_ONCE(*t->prod), 2);
 	KUNIT_EXPECT_EQ(test, READ_ONCE(t->ring.shared->loud), 1);
 	ring_produce(test, t, 3);

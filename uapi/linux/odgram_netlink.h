@@ -263,11 +263,15 @@ enum odg_genl_event {
 /*
  * The latency histogram
  * ---------------------
- * From the arrival of a datagram to its completion.  Arrival is the time the stack
- * stamped it with (SO_TIMESTAMPNS on the socket asks for that), else when it
+ * From the arrival of a datagram until its completion is visible.  Arrival is the time
+ * the stack stamped it with (SO_TIMESTAMPNS on the socket asks for that), else when it
  * reached the socket; one that waited in the socket's queue without a stamp is not
- * counted.  The clock is CLOCK_REALTIME; should it be set back between the two, the
- * latency counts as 0.
+ * counted.
+ *
+ * With a stamp the clock is the stamp's, CLOCK_REALTIME; should it be set back between
+ * the two, the latency counts as 0.  Without one it is the cycle counter of the CPU
+ * (its rate is measured when the first histogram is switched on); where CPUs have none,
+ * datagrams without a stamp are not counted.
  *
  * Log-linear: bucket i holds latencies from odg_hist_low(i) up to but without
  * odg_hist_low(i + 1), in ns, with
