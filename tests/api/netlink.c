@@ -27,16 +27,6 @@ static int raw(struct nl *nl, uint8_t cmd, int flags, int type, const void *data
 	return nl_talk(nl, req, NULL, NULL);
 }
 
-static int set_hist(struct nl *nl, uint32_t id, uint8_t on)
-{
-	char buf[256];
-	struct nlmsghdr *req = nl_request(nl, buf, ODG_CMD_HIST_SET, NLM_F_ACK);
-
-	mnl_attr_put_u32(req, ODG_A_ID, id);
-	mnl_attr_put_u8(req, ODG_A_HIST_ON, on);
-	return nl_talk(nl, req, NULL, NULL);
-}
-
 static void malformed_requests_are_refused(void **state)
 {
 	uint64_t eight = 1;
@@ -71,9 +61,9 @@ static void malformed_requests_are_refused(void **state)
 	row("of a wrong value");
 	four = 0;
 	want(raw(&nl, ODG_CMD_HIST_GET, 0, ODG_A_ID, &four, 4), -ERANGE);
-	want(set_hist(&nl, 1, 2), -ERANGE);
+	want(nl_set_hist(&nl, 1, 2), -ERANGE);
 	row("of no socket");
-	want(set_hist(&nl, 0x7fffffff, 1), -ENOENT);
+	want(nl_set_hist(&nl, 0x7fffffff, 1), -ENOENT);
 	want(nl_do(&nl, ODG_CMD_HIST_GET, 0xffffffff, NULL, NULL), -ENOENT);
 	nl_close(&nl);
 }
@@ -590,7 +580,7 @@ static void the_histogram_counts_what_is_completed(void **state)
 	until_unstamped(f);
 	row("off at first");
 	want(nl_do(&nl, ODG_CMD_HIST_GET, id, NULL, NULL), -ENOENT);
-	want(set_hist(&nl, id, 1), 0);
+	want(nl_set_hist(&nl, id, 1), 0);
 	want(nl_sock(&nl, f->rx).hist_on, true);
 	want(hist(&nl, id).count, 0);
 	row("direct");
@@ -622,12 +612,12 @@ static void the_histogram_counts_what_is_completed(void **state)
 	want(h.count, 6);
 	want_true(h.max >= 2000000);
 	row("on again begins anew");
-	want(set_hist(&nl, id, 1), 0);
+	want(nl_set_hist(&nl, id, 1), 0);
 	want(hist(&nl, id).count, 0);
 	row("off");
-	want(set_hist(&nl, id, 0), 0);
+	want(nl_set_hist(&nl, id, 0), 0);
 	want(nl_do(&nl, ODG_CMD_HIST_GET, id, NULL, NULL), -ENOENT);
-	want(set_hist(&nl, id, 0), 0);
+	want(nl_set_hist(&nl, id, 0), 0);
 	nl_close(&nl);
 }
 
@@ -643,7 +633,7 @@ static void a_datagram_in_pieces_counts_once(void **state)
 	nl_open(&nl);
 	want(odg_bind(&f->p, f->rx, ODG_BIND_PARTIAL), 0);
 	id = nl_sock(&nl, f->rx).id;
-	want(set_hist(&nl, id, 1), 0);
+	want(nl_set_hist(&nl, id, 1), 0);
 	set_opt(f->rx, SOL_SOCKET, SO_TIMESTAMPNS, 1);
 	/* the stack stamps from some time after the option was set */
 	for (int tries = 0; !hist(&nl, id).count; tries++) {
@@ -725,7 +715,7 @@ static void in_another_namespace(void *arg)
 	want(how_many(&nl, ODG_CMD_PORT_GET), 0);
 	want(totals(&nl).socks, 0);
 	want(totals(&nl).stats.arrived, 0);
-	want(set_hist(&nl, v->id, 1), -ENOENT);
+	want(nl_set_hist(&nl, v->id, 1), -ENOENT);
 	want(join_events(&nl), 0);
 	nl_close(&nl);
 }
@@ -756,7 +746,7 @@ static void as_somebody(void *arg)
 	row("nothing of others");
 	want(how_many(&nl, ODG_CMD_SOCK_GET), 0);
 	want(how_many(&nl, ODG_CMD_PORT_GET), 0);
-	want(set_hist(&nl, v->id, 1), -ENOENT);
+	want(nl_set_hist(&nl, v->id, 1), -ENOENT);
 	want(nl_do(&nl, ODG_CMD_HIST_GET, v->id, NULL, NULL), -ENOENT);
 	want(join_events(&nl), -EPERM);
 	row("its own");
@@ -765,7 +755,7 @@ static void as_somebody(void *arg)
 	want(how_many(&nl, ODG_CMD_SOCK_GET), 1);
 	s = nl_sock(&nl, own);
 	want(s.uid, 12345);
-	want(set_hist(&nl, s.id, 1), 0);
+	want(nl_set_hist(&nl, s.id, 1), 0);
 	nl_close(&nl);
 }
 
@@ -778,7 +768,7 @@ static void an_unprivileged_user_sees_only_its_own(void **state)
 	nl_open(&nl);
 	want(odg_bind(&f->p, f->rx, 0), 0);
 	v.id = nl_sock(&nl, f->rx).id;
-	want(set_hist(&nl, v.id, 1), 0);
+	want(nl_set_hist(&nl, v.id, 1), 0);
 	in_child(as_somebody, &v);
 	nl_close(&nl);
 }

@@ -136,6 +136,34 @@ static inline int nl_do(struct nl *nl, uint8_t cmd, uint32_t id, nl_fn fn,
 	return nl_talk(nl, req, fn, arg);
 }
 
+/* Switches a socket's histogram on or off. */
+static inline int nl_set_hist(struct nl *nl, uint32_t id, uint8_t on)
+{
+	char buf[256];
+	struct nlmsghdr *req = nl_request(nl, buf, ODG_CMD_HIST_SET, NLM_F_ACK);
+
+	mnl_attr_put_u32(req, ODG_A_ID, id);
+	mnl_attr_put_u8(req, ODG_A_HIST_ON, on);
+	return nl_talk(nl, req, NULL, NULL);
+}
+
+static inline void nl_is_hist_count(const struct nlmsghdr *nlh, void *arg)
+{
+	struct nl_msg m;
+
+	nl_parse(nlh, &m);
+	*(uint64_t *)arg = nl_u64(&m, ODG_A_HIST_COUNT);
+}
+
+/* How many datagrams are in it. */
+static inline uint64_t nl_hist_count(struct nl *nl, uint32_t id)
+{
+	uint64_t count = POISON64;
+
+	want(nl_do(nl, ODG_CMD_HIST_GET, id, nl_is_hist_count, &count), 0);
+	return count;
+}
+
 /* The controller's answer: number and group of the family. */
 static inline void nl_found(const struct nlmsghdr *nlh, void *arg)
 {
