@@ -73,6 +73,12 @@ void burst_load(unsigned int bytes, bool segment)
 	memset(untouched, WANT_BUFFER, sizeof(untouched));
 }
 
+/* Of each datagram. */
+unsigned int burst_bytes(void)
+{
+	return payload;
+}
+
 /* Only those named, if any are. */
 static bool wanted(const struct receiver *rx, char **names, int count)
 {

@@ -57,6 +57,8 @@ function print_goals(   s, g, deep, many) {
 	goal("G18", "round trip: recvfrom, spinning / ring", nr_ways, rtt_times("recvfrom-spin"), ">=", 1.03, 1.12)
 	goal("G21", "a plain socket: module loaded / not loaded", "bound" in plain, ratio(plain["loaded"], plain["unloaded"]), "<=", 1.01)
 	goal("", "a plain socket: another one bound / not loaded", "bound" in plain, ratio(plain["bound"], plain["unloaded"]), "<=", 1.01)
+	goal("S1", "counters: instructions they add to R of the ring", ("uncounted", s, "ring") in other, stats_growth(s), "<=", 15)
+	goal("S2", "a histogram: instructions it adds to R of the ring", has(s, "ring-hist"), hist_growth(s), "<=", 40)
 	goal("C1", "R: WSARecvFrom, data waits / recvfrom", has(s, "wsa-now"), ratio(R(s, "wsa-now"), R(s, "recvfrom")), "<=", 1.15)
 	goal("C2", "R: WSARecvFrom, event, result / epoll + recvfrom", has(s, "wsa-event"), ratio(R(s, "wsa-event"), R(s, "epoll")), "<=", 1)
 	goal("C3", "R: WSARecvFrom, IOCP of 64 / recvmmsg of 64", has(s, "wsa-iocp"), ratio(R(s, "wsa-iocp"), R(s, "recvmmsg64")), "<=", 1)

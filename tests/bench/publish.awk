@@ -90,6 +90,9 @@ function write_json(   i, runs, who, deep) {
 	if (fifo_count)
 		printf "  \"order\": {\"datagrams\": %s, \"outstanding\": %s, \"violations\": %s},\n", \
 			fifo_count, fifo_depth, fifo_violations >json
+	growth["counters"] = stats_growth("64 single")
+	growth["histogram"] = hist_growth("64 single")
+	json_simple("ring_growth", growth, "counters histogram", 0)
 	json_simple("memory", memory, "ring uring-oneshot", 0)
 	json_simple("plain_socket", plain, "unloaded loaded bound", 1)
 	print "}" >json
@@ -98,7 +101,7 @@ function write_json(   i, runs, who, deep) {
 # For the README: what a reader compares first.
 function write_table(   file, i, n, name, s, long, shown) {
 	file = into "/table.md"
-	n = split("filter ring ring-event standing rio post64 wsa-now wsa-event wsa-routine " \
+	n = split("filter ring ring-event ring-hist ring-standing rio post64 wsa-now wsa-event wsa-routine " \
 		"wsa-iocp recvfrom recvmmsg64 epoll epoll-recvmmsg64 uring-multishot " \
 		"uring-oneshot-late recvmsg-info recvmmsg64-info uring-multishot-info", shown, " ")
 	s = "64 single"; long = "1400 single"

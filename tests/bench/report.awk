@@ -6,6 +6,10 @@
 
 BEGIN { FS = "\t" }
 
+# The rows of a module built in another way are told apart, and its floors are its own.
+$1 == "module" { built = $2 == "odgram" ? "" : $2 }
+built && $1 == "row" { other[built, $2, $3] = $9 }
+built { next }
 $1 == "floor" { loads[++nr_loads] = $2; floor_begin[$2] = $3; floor_end[$2] = $4 }
 $1 == "row" {
 	if (!($3 in label)) {
@@ -49,6 +53,7 @@ $1 == "rtt" {
 }
 
 function R(load, name) { return total[load, name] - total[load, "floor"] }
+function other_R(build, load, name) { return other[build, load, name] - other[build, load, "floor"] }
 function woken_R(name) { return woken_total[name] - total["64 gso", "floor"] }
 function depth_R(name, depth) { return depth_total[name, depth] - depth_floor[1] }
 function sockets_R(name, count) {
@@ -90,6 +95,21 @@ function print_costs(load,   i, name) {
 	}
 	printf "E was %.0f before and %.0f after the repetitions\n", floor_begin[load], \
 		floor_end[load]
+}
+
+# What watching costs the ring.  Counters cannot be switched off: the module was built
+# once more with a receive path that does not count, -DODG_UNCOUNTED=1.
+function stats_growth(load) { return R(load, "ring") - other_R("uncounted", load, "ring") }
+function hist_growth(load) { return R(load, "ring-hist") - R(load, "ring") }
+
+function print_growth(load) {
+	if (!((load, "ring-hist") in total))
+		return
+	heading(load ": what watching adds to R of the ring")
+	if (("uncounted", load, "ring") in other)
+		printf "%-62s %+6.0f\n", "its counters, against a module built without (ODG_UNCOUNTED)", \
+			stats_growth(load)
+	printf "%-62s %+6.0f\n", "a latency histogram, against the ring without one", hist_growth(load)
 }
 
 function print_loads(   i, l) {
@@ -152,6 +172,7 @@ function print_report(   l) {
 			print_costs(loads[l])
 	if (nr_loads > 1)
 		print_loads()
+	print_growth("64 single")
 	if (nr_woken)
 		print_woken()
 	if (nr_depths)

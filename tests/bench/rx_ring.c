@@ -2,7 +2,9 @@
 /* odgram's receive rings: posted and completed in shared memory. */
 #include <odgram_ring.h>
 #include <poll.h>
+#include <spawn.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "rx_odgram.h"
@@ -80,6 +82,58 @@ static void ring_close(void)
 	odg_port_close(port);
 }
 
+/* With a latency histogram: the tool switches it on. */
+static void hist_open(int fd)
+{
+	char *const argv[] = { "odgram", "hist", "on", "all", NULL };
+	char *const none[] = { NULL };
+	int status;
+	pid_t pid;
+
+	ring_open(fd);
+	if (posix_spawn(&pid, "/bin/odgram", NULL, NULL, argv, none))
+		die("no /bin/odgram");
+	MUST(waitpid(pid, &status, 0));
+	if (status)
+		die("odgram hist: status %#x", status);
+}
+
+/* One entry takes a burst, packed: each datagram's name says where it is. */
+static unsigned char packed[BURST * MAX_PAYLOAD] __attribute__((aligned(4096)));
+
+static void standing_open(int fd)
+{
+	ODG_MUST(odg_port_open(&port, 2 * BURST, 0));
+	region = ODG_MUST(odg_region_register(port, packed, sizeof(packed), NULL));
+	ODG_MUST(odg_rq_open(&rq, port, fd, BURST));
+}
+
+static void standing_post(int fd)
+{
+	const uint32_t slot = (burst_bytes() + ODG_STANDING_ALIGN - 1) &
+			      ~(uint32_t)(ODG_STANDING_ALIGN - 1);
+
+	(void)fd;
+	odg_rq_write_standing(&rq, region, 0, BURST * slot, burst_bytes(), 0, 0);
+	ODG_MUST(odg_rq_submit(&rq));
+}
+
+static void standing_drain(int fd)
+{
+	const struct odg_cq *cq = odg_port_cq(port);
+	uint32_t idx, n = odg_cq_peek(cq, &idx);
+
+	(void)fd;
+	if (n != BURST)
+		die("odgram: %u completions, not %u", n, BURST);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct odg_cqe *cqe = odg_cq_read(cq, idx + i);
+
+		take_cqe(cqe, packed + cqe->user_data, &got[i]);
+	}
+	odg_cq_release(cq, n);
+}
+
 const struct receiver ring_receivers[] = {
 	{
 		.name = "ring",
@@ -107,6 +161,24 @@ const struct receiver ring_receivers[] = {
 		.post = ring_post,
 		.drain = event_drain,
 		.close = event_close,
+	},
+	{
+		.name = "ring-hist",
+		.label = "odgram, ring, with a histogram",
+		.flags = TELLS_MORE,
+		.open = hist_open,
+		.post = ring_post,
+		.drain = ring_drain,
+		.close = ring_close,
+	},
+	{
+		.name = "ring-standing",
+		.label = "odgram, ring, one standing receive",
+		.flags = TELLS_MORE,
+		.open = standing_open,
+		.post = standing_post,
+		.drain = standing_drain,
+		.close = ring_close,
 	},
 	{ 0 }
 };

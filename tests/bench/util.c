@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Time, failing, and what else everything here needs. */
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -35,21 +33,6 @@ void progress(const char *fmt, ...)
 	va_start(ap, fmt);
 	say("progress ", fmt, ap);
 	va_end(ap);
-}
-
-long must(long ret, const char *what)
-{
-	if (ret < 0)
-		die("%s: %s", what, strerror(errno));
-	return ret;
-}
-
-/* The same for calls that return a negative errno value. */
-int odg_must(int ret, const char *what)
-{
-	if (ret < 0)
-		die("%s: %s", what, strerror(-ret));
-	return ret;
 }
 
 double now(void)
