@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -188,10 +189,26 @@ static void brx12_receive_timeout(void **state)
 	setsockopt((int)r, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none));
 }
 
+/* until_asleep - a thread that is not until its call blocks */
+static void until_asleep(pid_t tid)
+{
+	char path[64], state = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
+	while (state != 'S') {
+		f = fopen(path, "r");
+		if (!f || fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+			state = 'S';
+		if (f)
+			fclose(f);
+	}
+}
+
 static void *close_r(void *arg)
 {
 	(void)arg;
-	usleep(50000);
+	until_asleep(getpid());
 	closesocket(r);
 	return NULL;
 }
@@ -478,6 +495,38 @@ static void a18_each_post_completes_once_among_threads(void **state)
 	r = new_socket(WSA_FLAG_OVERLAPPED, &r_addr);
 }
 
+static atomic_int receiver;
+
+static void *receive_one(void *arg)
+{
+	struct op *op = arg;
+
+	atomic_store(&receiver, gettid());
+	op->ov.Internal = (ULONG_PTR)receive(r, op, 32);
+	return NULL;
+}
+
+static void bw8_bk18_last_cleanup_ends_a_blocked_receive(void **state)
+{
+	pthread_t thread;
+	WSADATA data;
+	struct op op;
+
+	(void)state;
+	init(&op, false);
+	pthread_create(&thread, NULL, receive_one, &op);
+	while (!atomic_load(&receiver))
+		sched_yield();
+	until_asleep(atomic_load(&receiver));
+	assert_int_equal(WSACleanup(), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(op.ov.Internal, WSAEINTR);
+	assert_int_equal(op.bytes, POISON);
+	assert_int_equal(WSAStartup(MAKEWORD(2, 2), &data), 0);
+	r = new_socket(WSA_FLAG_OVERLAPPED, &r_addr);
+	s = new_socket(WSA_FLAG_OVERLAPPED, &s_addr_in);
+}
+
 /* Last: it ends Winsock. */
 static void bw8_last_cleanup_sets_no_events(void **state)
 {
@@ -529,6 +578,7 @@ int main(void)
 		cmocka_unit_test(a46_a47_thread_exit_cancels_its_own),
 		cmocka_unit_test(fork_child_has_no_ops_of_its_parent),
 		cmocka_unit_test(a18_each_post_completes_once_among_threads),
+		cmocka_unit_test(bw8_bk18_last_cleanup_ends_a_blocked_receive),
 		cmocka_unit_test(bw8_last_cleanup_sets_no_events),
 	};
 
