@@ -325,4 +325,38 @@ static inline struct nl_sock nl_sock(struct nl *nl, int sock)
 	return s;
 }
 
+struct nl_totals {
+	uint32_t ports, socks;
+	uint64_t posted, completed, aborted;
+	struct odg_sock_stats stats;
+};
+
+static inline void nl_is_totals(const struct nlmsghdr *nlh, void *arg)
+{
+	struct nl_totals *t = arg;
+	struct nl_msg m;
+
+	nl_parse(nlh, &m);
+	want(m.cmd, ODG_CMD_TOTALS_GET);
+	t->ports = nl_u32(&m, ODG_A_PORTS);
+	t->socks = nl_u32(&m, ODG_A_SOCKS);
+	t->posted = nl_u64(&m, ODG_A_POSTED);
+	t->completed = nl_u64(&m, ODG_A_COMPLETED);
+	t->aborted = nl_u64(&m, ODG_A_ABORTED);
+	t->stats = nl_counters(&m);
+}
+
+/* The namespace's, after checking that they agree with themselves. */
+static inline struct nl_totals nl_totals(struct nl *nl)
+{
+	struct nl_totals t;
+
+	memset(&t, POISON, sizeof(t));
+	want(nl_do(nl, ODG_CMD_TOTALS_GET, 0, nl_is_totals, &t), 0);
+	want(stats_gap(&t.stats), 0);
+	want(t.completed, t.stats.direct + t.stats.from_queue + t.stats.pieces +
+			  t.aborted);
+	return t;
+}
+
 #endif
