@@ -326,6 +326,11 @@ static void top_in_a_terminal(void **state)
 	want(odgram("top -d 0.1 -n 2"), 0);
 	want_true(strstr(out, "odgram top"));
 	want_true(!strchr(out, '\033'));
+	row("for programs");
+	want(odgram("top --json -d 0.1 -n 1"), 0);
+	want_true(strstr(out, "{\"time_ns\": "));
+	want_true(strstr(out, local));
+	want(number(out, "posted_now"), 0);
 }
 
 int main(void)

@@ -23,7 +23,7 @@ _odgram() {
 		ports,2 | sockets,2) words='--json --long --help' ;;
 		sockets,3) words=$(_odgram_ids) ;;
 		stats,2) words='--json --help' ;;
-		top,*) words='-d --delay -n --count --help' ;;
+		top,*) words='--json -d --delay -n --count --help' ;;
 		watch,*) words='--json -n --count --help' ;;
 		hist,2) words='on off show --help' ;;
 		hist,3)

@@ -51,7 +51,8 @@ struct top_rows {
 struct top {
 	double delay;
 	unsigned long left;	/* frames to show; 0: no end */
-	bool screen;		/* stdout is a terminal */
+	bool json;		/* a frame is an object on a line */
+	bool screen;		/* stdout is a terminal, and people read */
 	bool keys;		/* stdin is one */
 	struct termios saved;
 };
@@ -193,6 +194,22 @@ static void print_frame(const struct top *top, const struct top_row *row,
 	fputs(top->screen ? CLEAR_BELOW : "\n", stdout);
 }
 
+static void json_frame(const struct top_row *row, size_t nr)
+{
+	struct timespec now;
+	size_t i;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	printf("{\"time_ns\": %" PRIu64 ", \"sockets\": [",
+	       (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
+	for (i = 0; i < nr; i++)
+		printf("%s{\"id\": %u, \"local\": \"%s\", \"arrived\": %.1f, \"direct\": %.1f, \"from_queue\": %.1f, \"dropped\": %.1f, \"bytes\": %.1f, \"posted_now\": %" PRIu64 "}",
+		       i ? ", " : "", row[i].id, row[i].local, row[i].arrived,
+		       row[i].direct, row[i].from_queue, row[i].dropped,
+		       row[i].bytes, row[i].posted);
+	puts("]}");
+}
+
 /* True when it is over: q, a signal, or nobody reads. */
 static bool rest(const struct top *top)
 {
@@ -231,7 +248,10 @@ static int run(struct top *top, struct tool_nl *nl)
 			ret = -ENOMEM;
 			break;
 		}
-		print_frame(top, frame, rows[i].nr);
+		if (top->json)
+			json_frame(frame, rows[i].nr);
+		else
+			print_frame(top, frame, rows[i].nr);
 		free(frame);
 		over = (top->left && !--top->left) || rest(top);
 	}
@@ -248,7 +268,7 @@ static void screen_begin(struct top *top)
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	top->screen = isatty(STDOUT_FILENO);
+	top->screen = !top->json && isatty(STDOUT_FILENO);
 	top->keys = top->screen && !tcgetattr(STDIN_FILENO, &top->saved);
 	if (top->keys) {
 		raw = top->saved;
@@ -272,6 +292,7 @@ static int parse_args(int argc, char **argv, struct top *top)
 	static const struct option options[] = {
 		{ "delay", required_argument, NULL, 'd' },
 		{ "count", required_argument, NULL, 'n' },
+		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
 	char *end;
@@ -286,6 +307,8 @@ static int parse_args(int argc, char **argv, struct top *top)
 			top->left = strtoul(optarg, &end, 10);
 			if (*end || !top->left)
 				return TOOL_USAGE;
+		} else if (c == 'j') {
+			top->json = true;
 		} else {
 			return TOOL_USAGE;
 		}
@@ -316,8 +339,9 @@ static int top(int argc, char **argv)
 const struct tool_command tool_top = {
 	.name = "top",
 	.help = "show the busiest sockets, again and again; q ends it",
-	.usage = "[-d SECONDS] [-n COUNT]",
+	.usage = "[--json] [-d SECONDS] [-n COUNT]",
 	.options = "  -d, --delay SECONDS   between two frames, 0.1 to 3600; 1 by default\n"
-		   "  -n, --count COUNT     end after so many frames\n",
+		   "  -n, --count COUNT     end after so many frames\n"
+		   "      --json            each frame an object on a line, all by the second\n",
 	.run = top,
 };
