@@ -278,6 +278,77 @@ static void plot(void **state)
 	close(a.sock);
 }
 
+/* Two feeds with numbers of their own, each by two lines. */
+static void channels(void **state)
+{
+	struct line a1 = line_to("127.0.0.1"), a2 = line_to("127.0.0.1");
+	struct line b1 = line_to("127.0.0.1"), b2 = line_to("127.0.0.1");
+	pid_t pid;
+
+	(void)state;
+	pid = receiver(FORMAT " -e 127.0.0.1:%u,127.0.0.1:%u 127.0.0.1:%u,127.0.0.1:%u",
+		       a1.port, a2.port, b1.port, b2.port);
+	numbers_out(&a1, 1, 3);
+	numbers_out(&b1, 1, 3);
+	numbers_out(&a2, 1000, 1001);
+	number_out(&b2, 1004);
+	eventually(says("gap      1002 to 1003  (line B2)\n"));
+	number_out(&a2, 1003);
+	eventually(says("filled   1003  (line A2)\n"));
+	want(stopped(pid), 0);
+	want_true(strstr(err, "lost     1002  (channel 2)\n"));
+	want_true(strstr(out, "7 messages, 3 further copies; 2 were missing: 1 came, 1 lost\n"));
+	want_true(strstr(out, "channel 2: lost 1002\n"));
+	want_true(strstr(out, "\nA2 "));
+	close(a1.sock);
+	close(a2.sock);
+	close(b1.sock);
+	close(b2.sock);
+}
+
+#define GROUPS 60
+
+static void many(void *arg)
+{
+	char list[GROUPS * 24] = "", *end = list;
+	struct line a;
+	pid_t pid;
+
+	(void)arg;
+	own_namespace();
+	a = line_to("127.0.0.1");
+	for (int i = 1; i <= GROUPS; i++)
+		end += sprintf(end, "%s239.1.2.%d:%u@v0", i > 1 ? "," : "", i, a.port);
+	setenv("GROUPS_OF_A", list, 1);
+	pid = receiver(FORMAT " --json -n %u $GROUPS_OF_A", GROUPS);
+	for (int i = 1; i <= GROUPS; i++) {
+		struct ip_mreqn by = { .imr_ifindex = (int)if_nametoindex("v0") };
+		struct sockaddr_in to = {
+			.sin_family = AF_INET,
+			.sin_port = htons(a.port),
+			.sin_addr.s_addr = htonl(0xef010200 + (uint32_t)i),
+		};
+		uint32_t seq = htonl(7);
+
+		sys(connect(a.sock, &(struct sockaddr){ .sa_family = AF_UNSPEC },
+			    sizeof(struct sockaddr)));
+		sys(setsockopt(a.sock, IPPROTO_IP, IP_MULTICAST_IF, &by, sizeof(by)));
+		want(sys(sendto(a.sock, &seq, 4, 0, (struct sockaddr *)&to, sizeof(to))), 4);
+	}
+	want(ended(pid), 0);
+	want(number(out, "messages"), GROUPS);
+	want(number(out, "duplicates"), 0);
+	want_true(strstr(out, "\"channel\": 60, \"datagrams\": 1, "));
+	close(a.sock);
+}
+
+/* More than one socket could join. */
+static void many_groups(void **state)
+{
+	(void)state;
+	in_child(many, NULL);
+}
+
 /* A group by one interface is another line than the same group by another. */
 static void one_group_by_two_interfaces(void *arg)
 {
@@ -320,9 +391,9 @@ static void one_group_by_two_interfaces(void *arg)
 		 "socket.if_nametoindex(\"v0\")))' 2>&1", a.port), 0);
 	want(ended(pid), 0);
 	row("%s", out);
-	want_true(strstr(out, "\"lines\": [{\"datagrams\": 3, "));
-	want_true(strstr(out, "}, {\"datagrams\": 2, "));
-	want_true(strstr(out, "}, {\"datagrams\": 1, "));
+	want_true(strstr(out, "\"lines\": [{\"line\": \"A\", \"channel\": 1, \"datagrams\": 3, "));
+	want_true(strstr(out, "}, {\"line\": \"B\", \"channel\": 1, \"datagrams\": 2, "));
+	want_true(strstr(out, "}, {\"line\": \"C\", \"channel\": 1, \"datagrams\": 1, "));
 	want(number(out, "messages"), 6);
 	close(a.sock);
 }
@@ -411,6 +482,8 @@ int main(void)
 		T0(shorter_than_the_number),
 		T0(what_is_written_is_what_came),
 		T0(plot),
+		T0(channels),
+		T0(many_groups),
 		T0(lines_are_told_apart_by_interface),
 		T0(what_cannot_be),
 		T0(in_a_terminal),

@@ -70,6 +70,9 @@ ok "completion: options of replay" test "$(completes replay --s)" = "--speed"
 
 ok "recv: no line" says 2 "1 to 8 lines wanted" recv
 ok "recv: nine lines" says 2 "1 to 8 lines wanted" recv 1.1.1.{1..9}:1
+ok "recv: unequal lines" says 2 "line B has 1 groups, line A 2" recv 239.1.1.1:1,239.1.1.2:1 239.2.1.1:1
+ok "recv: an empty group" says 2 "no port" recv 239.1.1.1:1,
+ok "recv: too many slots" says 2 "at most 262144 slots" recv --slots 16384 "$(printf '239.1.1.%d:1,' {1..16})239.1.1.17:1"
 ok "recv: no port" says 2 "no port" recv 239.1.1.1
 ok "recv: port 0" says 2 "not a port" recv 239.1.1.1:0
 ok "recv: port 65536" says 2 "not a port" recv 239.1.1.1:65536

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The lines of a feed (line.h).  No locks: one thread's. */
+/* What brings feeds (line.h).  No locks: one thread's. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -120,8 +120,6 @@ int lines_open(struct lines *lines)
 	unsigned int i;
 	int ret;
 
-	for (i = 0; i < MAX_LINES; i++)
-		lines->line[i].sock = -1;
 	ret = odg_port_open(&lines->port, lines->nr * lines->slots, ODG_CQ_WIDE);
 	if (ret)
 		return complain(ODG_CALL_OPEN, ret);
@@ -169,6 +167,7 @@ void lines_repost(struct lines *lines, struct line *line, uint64_t user_data)
 {
 	odg_rq_write(&line->rq, lines->region, user_data * lines->slot_size,
 		     lines->slot_size, user_data, 0);
+	line->reposted = true;
 }
 
 int lines_submit(struct lines *lines)
@@ -177,6 +176,9 @@ int lines_submit(struct lines *lines)
 	int ret;
 
 	for (i = 0; i < lines->nr; i++) {
+		if (!lines->line[i].reposted)
+			continue;
+		lines->line[i].reposted = false;
 		ret = odg_rq_submit(&lines->line[i].rq);
 		if (ret)
 			return complain(ODG_CALL_POST, ret);

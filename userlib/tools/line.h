@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The lines of a feed: a socket each, all receiving through request queues into
- * one registered region and completing in one queue.
+ * What brings feeds: sockets, all receiving through request queues into one
+ * registered region and completing in one queue.
  */
 #ifndef ODG_LINE_H
 #define ODG_LINE_H
@@ -12,13 +12,21 @@
 #include "address.h"
 #include "hwstamp.h"
 
-#define MAX_LINES	8
-
+/**
+ * struct line - a socket: what a line brings of a channel
+ * @at: where it receives
+ * @number: of the line, from 0
+ * @channel: which of the feeds, from 0
+ * @reposted: slots were, and are not known yet
+ */
 struct line {
 	struct address at;
+	unsigned int number;
+	unsigned int channel;
 	int sock;
 	struct hwstamp hw;
 	struct odg_rq rq;
+	bool reposted;
 	uint64_t datagrams;
 	uint64_t bytes;
 	uint64_t truncated;
@@ -27,6 +35,7 @@ struct line {
 
 /**
  * struct lines - what receives
+ * @line: @nr of them
  * @slots: receives posted per line
  * @slot_size: bytes of each
  * @hw: the devices are to stamp; each line names its interface
@@ -34,7 +43,7 @@ struct line {
  */
 struct lines {
 	struct odg_port *port;
-	struct line line[MAX_LINES];
+	struct line *line;
 	unsigned int nr;
 	uint32_t slots;
 	uint32_t slot_size;
@@ -44,7 +53,10 @@ struct lines {
 	int region;
 };
 
-/* Fill nr, slots, slot_size, hw and each line's address first.  0, or -1 and told. */
+/*
+ * The caller has filled nr, slots, slot_size, hw, and of each line, whose memory is
+ * the caller's, at, number and channel; sock is -1.  0, or -1 and told.
+ */
 int lines_open(struct lines *lines);
 void lines_close(struct lines *lines);
 

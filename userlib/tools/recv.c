@@ -45,27 +45,29 @@ static uint64_t now(clockid_t clock)
 
 static void on_feed_event(const struct odg_feed_event *event, void *arg)
 {
-	struct receiver *r = arg;
+	const struct channel *c = arg;
+	struct receiver *r = c->r;
 
 	if (r->events && event->what != ODG_FEED_NEW)
-		recv_print_event(r, event);
+		recv_print_event(c, event);
 	if (event->what != ODG_FEED_LOST)
 		return;
 	if (r->nr_losses < MAX_LOSSES)
-		r->losses[r->nr_losses] = (struct loss){ event->seq, event->count };
+		r->losses[r->nr_losses] = (struct loss){ c->number, event->seq,
+							 event->count };
 	r->nr_losses++;
 }
 
-static int open_feed(struct receiver *r)
+static int open_feeds(struct receiver *r)
 {
 	struct odg_feed_options opt = {
-		.lines = r->lines.nr,
+		.lines = r->lines.nr / r->nr_channels,
 		.window = r->window,
 		.hold_ns = r->hold_ns,
 		.observer = on_feed_event,
-		.arg = r,
 	};
-	int ret;
+	unsigned int i;
+	int ret = 0;
 
 	if (!r->format)
 		return 0;
@@ -74,7 +76,10 @@ static int open_feed(struct receiver *r)
 			r->format);
 		return TOOL_USAGE;
 	}
-	ret = odg_feed_open(&r->feed, &opt);
+	for (i = 0; !ret && i < r->nr_channels; i++) {
+		opt.arg = &r->channel[i];
+		ret = odg_feed_open(&r->channel[i].feed, &opt);
+	}
 	if (ret)
 		fprintf(stderr, "odgram recv: %s\n", strerror(-ret));
 	return ret ? TOOL_FAILED : 0;
@@ -101,11 +106,13 @@ static void take(struct receiver *r, const struct odg_cqe_wide *wide)
 {
 	const struct odg_cqe *cqe = &wide->cqe;
 	uint64_t here = now(CLOCK_REALTIME);
+	struct odg_feed *feed;
 	struct line *line;
 	uint8_t *payload;
 	int fresh = 1;
 
 	line = lines_of(&r->lines, cqe->user_data, &payload);
+	feed = r->channel[line->channel].feed;
 	/* An error of something sent: nothing is, so nothing arrived. */
 	if (!cqe->status || cqe->status == -EMSGSIZE) {
 		r->datagrams++;
@@ -120,9 +127,9 @@ static void take(struct receiver *r, const struct odg_cqe_wide *wide)
 			latency_add(&r->to_queue, wide->done_ns - cqe->rx_ns);
 		if (here >= cqe->rx_ns)
 			latency_add(&r->to_program, here - cqe->rx_ns);
-		if (r->feed)
-			fresh = odg_feed_push(r->feed, (uint32_t)(line - r->lines.line),
-					      payload, cqe->len, now(CLOCK_MONOTONIC));
+		if (feed)
+			fresh = odg_feed_push(feed, line->number, payload,
+					      cqe->len, now(CLOCK_MONOTONIC));
 		if (fresh > 0 && r->writer)
 			write_down(r, wide, line, payload);
 	}
@@ -132,8 +139,10 @@ static void take(struct receiver *r, const struct odg_cqe_wide *wide)
 /* over - a few times a second: time is up, or nothing comes any more */
 static bool over(struct receiver *r, uint64_t t)
 {
-	if (r->feed)
-		odg_feed_expire(r->feed, t);
+	unsigned int i;
+
+	for (i = 0; r->format && i < r->nr_channels; i++)
+		odg_feed_expire(r->channel[i].feed, t);
 	if (!r->quiet)
 		recv_print_live(r);
 	return (r->max_ns && t - r->started_ns >= r->max_ns) ||
@@ -169,8 +178,8 @@ static int receive(struct receiver *r)
 		if (!n && !r->spin)
 			odg_wait(r->lines.port, 1, tick);
 	}
-	if (r->feed)
-		odg_feed_finish(r->feed);
+	for (i = 0; r->format && i < r->nr_channels; i++)
+		odg_feed_finish(r->channel[i].feed);
 	return TOOL_OK;
 }
 
@@ -273,34 +282,86 @@ static bool is_sound(const struct receiver *r)
 		fputs("odgram recv: --events needs --format\n", stderr);
 		return false;
 	}
+	if ((uint64_t)r->lines.nr * r->lines.slots > ODG_MAX_CQ_ENTRIES ||
+	    (uint64_t)r->lines.nr * r->lines.slots * r->lines.slot_size > INT32_MAX) {
+		fprintf(stderr, "odgram recv: %u groups of %u slots of %u bytes: at most %u slots and 2 GiB together\n",
+			r->lines.nr, r->lines.slots, r->lines.slot_size,
+			ODG_MAX_CQ_ENTRIES);
+		return false;
+	}
 	for (i = 0; r->lines.hw && i < r->lines.nr; i++)
 		if (!r->lines.line[i].at.ifindex) {
 			fprintf(stderr, "odgram recv: --hw: line %c has no interface (@eth0)\n",
-				'A' + (int)i);
+				'A' + (int)r->lines.line[i].number);
 			return false;
 		}
 	return true;
 }
 
+/* add_line - the groups of a line, separated by commas, are one of each channel */
+static bool add_line(struct receiver *r, unsigned int number, char *groups)
+{
+	unsigned int channel = 0;
+	struct line *line;
+	char *group;
+
+	for (; (group = strsep(&groups, ",")); channel++) {
+		line = reallocarray(r->lines.line, r->lines.nr + 1, sizeof(*line));
+		if (!line) {
+			fputs("odgram recv: no memory\n", stderr);
+			return false;
+		}
+		r->lines.line = line;
+		line += r->lines.nr++;
+		*line = (struct line){
+			.number = number,
+			.channel = channel,
+			.sock = -1,
+		};
+		if (address_parse(group, &line->at))
+			return false;
+	}
+	if (number && channel != r->nr_channels) {
+		fprintf(stderr, "odgram recv: line %c has %u groups, line A %u\n",
+			'A' + (int)number, channel, r->nr_channels);
+		return false;
+	}
+	r->nr_channels = channel;
+	return true;
+}
+
+static bool add_channels(struct receiver *r)
+{
+	unsigned int i;
+
+	r->channel = calloc(r->nr_channels, sizeof(*r->channel));
+	if (!r->channel) {
+		fputs("odgram recv: no memory\n", stderr);
+		return false;
+	}
+	for (i = 0; i < r->nr_channels; i++)
+		r->channel[i] = (struct channel){ .r = r, .number = i };
+	return true;
+}
+
 static bool parse(struct receiver *r, int argc, char **argv)
 {
-	int opt;
+	int opt, first;
 
 	optind = 1;
 	while ((opt = getopt_long(argc, argv, "f:n:t:i:c:w:sejq", options, NULL)) != -1)
 		if (!option(r, opt, optarg))
 			return false;
-	r->lines.nr = (unsigned int)(argc - optind);
-	if (!r->lines.nr || r->lines.nr > MAX_LINES) {
+	first = optind;
+	if (first == argc || argc - first > ODG_FEED_MAX_LINES) {
 		fprintf(stderr, "odgram recv: 1 to %d lines wanted (see odgram recv --help)\n",
-			MAX_LINES);
+			ODG_FEED_MAX_LINES);
 		return false;
 	}
 	for (; optind < argc; optind++)
-		if (address_parse(argv[optind],
-				  &r->lines.line[r->lines.nr - (unsigned int)(argc - optind)].at))
+		if (!add_line(r, (unsigned int)(optind - first), argv[optind]))
 			return false;
-	return is_sound(r);
+	return add_channels(r) && is_sound(r);
 }
 
 /* open_json - now, and not when all has been received */
@@ -321,7 +382,7 @@ static int prepare(struct receiver *r)
 	cpu_set_t cpus;
 	int ret;
 
-	ret = open_feed(r);
+	ret = open_feeds(r);
 	if (ret)
 		return ret;
 	if (r->cpu >= 0) {
@@ -374,6 +435,7 @@ static int run(int argc, char **argv)
 {
 	struct receiver *r = calloc(1, sizeof(*r));
 	int ret = TOOL_USAGE;
+	unsigned int i;
 
 	if (!r) {
 		fputs("odgram recv: no memory\n", stderr);
@@ -397,7 +459,10 @@ static int run(int argc, char **argv)
 	if (close_json(r))
 		ret = TOOL_FAILED;
 	lines_close(&r->lines);
-	odg_feed_close(r->feed);
+	for (i = 0; r->channel && i < r->nr_channels; i++)
+		odg_feed_close(r->channel[i].feed);
+	free(r->channel);
+	free(r->lines.line);
 	free(r);
 	return ret;
 }
@@ -407,7 +472,9 @@ const struct tool_command tool_recv = {
 	.help = "receive a feed by one line or several",
 	.usage = "[OPTION...] LINE...",
 	.options = "  LINE is " ADDRESS_SYNTAX ":\n"
-		   "  a multicast group is joined. The first is line A, the next B, to H.\n"
+		   "  a multicast group is joined. The first is line A, the next B, to H. Several\n"
+		   "  groups, separated by commas, are as many feeds: the first of each line, the\n"
+		   "  second, ...\n"
 		   "\n"
 		   "  -f, --format FORMAT  where the sequence number is: moldudp64, or\n"
 		   "                       OFFSET:WIDTH, in bytes, with :le for little endian;\n"

@@ -13,12 +13,22 @@
 #define MAX_LOSSES	1000		/* runs of lost messages that are named */
 
 struct loss {
+	unsigned int channel;
 	uint64_t seq;
 	uint64_t count;
 };
 
+/* A feed of its own: the n-th group of each line. */
+struct channel {
+	struct receiver *r;
+	unsigned int number;		/* from 0 */
+	struct odg_feed *feed;		/* NULL without a format */
+};
+
 struct receiver {
 	struct lines lines;
+	struct channel *channel;
+	unsigned int nr_channels;
 	/* what was asked for */
 	const char *format;
 	const char *write_path;
@@ -36,7 +46,6 @@ struct receiver {
 	bool quiet;
 	bool events;
 	/* what came of it */
-	struct odg_feed *feed;
 	struct capture_writer *writer;
 	uint64_t datagrams;
 	uint64_t bytes;
@@ -51,7 +60,7 @@ struct receiver {
 };
 
 void recv_print_live(const struct receiver *r);	/* on stderr, over itself */
-void recv_print_event(const struct receiver *r, const struct odg_feed_event *event);
+void recv_print_event(const struct channel *c, const struct odg_feed_event *event);
 void recv_print_text(const struct receiver *r, FILE *out);
 void recv_print_json(const struct receiver *r, FILE *out);
 
