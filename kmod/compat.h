@@ -72,17 +72,20 @@ static inline void odg_sk_drops_inc(struct sock *sk)
 
 /*
  * 6.15: udp_skb_destructor() is for IPv6, and exported only where that is a module.
- * What it does is to gather such charges until they are worth the lock.
- * reader_queue's lock is held.
+ * It gathers charges until they are worth the lock; those that readers have gathered
+ * go with ours.  reader_queue's lock is held.
  */
 static inline void odg_udp_uncharge(struct sock *sk, struct sk_buff *skb)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
 	udp_skb_destructor(sk, skb);
 #else
+	int size = skb->truesize + udp_sk(sk)->forward_deficit;
+
+	udp_sk(sk)->forward_deficit = 0;
 	spin_lock(&sk->sk_receive_queue.lock);
-	atomic_sub(skb->truesize, &sk->sk_rmem_alloc);
-	sk_mem_uncharge(sk, skb->truesize);
+	atomic_sub(size, &sk->sk_rmem_alloc);
+	sk_mem_uncharge(sk, size);
 	spin_unlock(&sk->sk_receive_queue.lock);
 #endif
 }
