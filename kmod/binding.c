@@ -283,14 +283,30 @@ out:
 }
 EXPORT_SYMBOL_IF_KUNIT(odg_binding_attach);
 
-/* What ODG_BIND asks for, from now on. */
-void odg_binding_set_flags(struct odg_binding *binding, u32 flags)
+/**
+ * odg_binding_set - what ODG_BIND asks for, from now on
+ * @binding: of @sk, the caller has a reference
+ * @sk: a socket whose file the caller holds
+ * @flags: ODG_BIND_*
+ * @max_joined: as in struct odg_bind
+ *
+ * To a socket with encap_rcv the stack gives nothing joined, so one that wants it does
+ * without: all of its datagrams go the way of those that are passed on.
+ */
+void odg_binding_set(struct odg_binding *binding, struct sock *sk, u32 flags,
+		     u32 max_joined)
 {
+	lock_sock(sk);
 	spin_lock_bh(&binding->lock);
 	WRITE_ONCE(binding->flags, flags | (binding->flags & ~ODG_BIND_FLAGS));
+	WRITE_ONCE(binding->max_joined, max_joined);
 	if (!odg_icmp_wanted(binding, binding->icmp_status))
 		binding->icmp_status = 0;
+	if (!binding->dead)
+		WRITE_ONCE(udp_sk(sk)->encap_rcv,
+			   max_joined ? NULL : odg_encap_rcv);
 	spin_unlock_bh(&binding->lock);
+	release_sock(sk);
 }
 
 /**

@@ -43,6 +43,7 @@ struct odg_rq;
  *	for others under @lock while not @dead
  * @fifo: posted ops, oldest first
  * @dead: the socket is going away or was unbound: append nothing
+ * @max_joined: as in struct odg_bind; read without the lock
  * @rest: of a datagram that goes to several receives
  * @icmp_status: ICMP error no op has been told of yet, or 0
  * @sends: sends that wait for room, oldest first
@@ -60,7 +61,8 @@ struct odg_rq;
  * @filtered: datagrams the filter refused in the hook
  * @discarded: datagrams dropped for ODG_BIND_DISCARD
  * @truncated: datagrams delivered that did not fit
- * @pieces: receives that got a part of a datagram, and not the last
+ * @pieces: receives that got a part of what stands in the queue as one, and not the
+ *	last
  * @icmp: ICMP errors that came
  * @aborted: receives that ended without a datagram
  * @cqe: the completion that is being made
@@ -93,6 +95,7 @@ struct odg_binding {
 	struct list_head fifo;
 
 	bool dead;
+	u32 max_joined;
 	struct odg_rest rest;
 	int icmp_status;
 	struct list_head sends;
@@ -147,7 +150,8 @@ static inline void odg_binding_set_own(struct odg_binding *binding, u32 flag,
 struct odg_binding *odg_binding_get(struct sock *sk);
 struct odg_binding *odg_binding_attach(struct sock *sk);
 int odg_binding_detach_idle(struct odg_binding *binding, struct sock *sk);
-void odg_binding_set_flags(struct odg_binding *binding, u32 flags);
+void odg_binding_set(struct odg_binding *binding, struct sock *sk, u32 flags,
+		     u32 max_joined);
 void odg_binding_put(struct odg_binding *binding);
 int odg_binding_append(struct odg_binding *binding, struct odg_op *op);
 

@@ -97,7 +97,8 @@ static int odg_ioctl_bind(struct odg_port *port, union odg_arg *arg)
 	struct socket *sock;
 	int ret;
 
-	if (arg->bind.flags & ~ODG_BIND_FLAGS || arg->bind.__reserved)
+	if (arg->bind.flags & ~ODG_BIND_FLAGS ||
+	    (arg->bind.flags & ODG_BIND_DISCARD && arg->bind.max_joined))
 		return -EINVAL;
 
 	sock = odg_udp_socket(arg->bind.fd);
@@ -108,7 +109,8 @@ static int odg_ioctl_bind(struct odg_port *port, union odg_arg *arg)
 	ret = PTR_ERR_OR_ZERO(binding);
 	if (ret)
 		goto out;
-	odg_binding_set_flags(binding, arg->bind.flags);
+	odg_binding_set(binding, sock->sk, arg->bind.flags,
+			arg->bind.max_joined);
 	odg_binding_put(binding);
 out:
 	sockfd_put(sock);
@@ -145,7 +147,7 @@ static int odg_do_unbind(struct odg_binding *binding, struct sock *sk,
 
 static int odg_ioctl_unbind(struct odg_port *port, union odg_arg *arg)
 {
-	if (arg->bind.flags || arg->bind.__reserved)
+	if (arg->bind.flags || arg->bind.max_joined)
 		return -EINVAL;
 	return odg_with_binding(arg->bind.fd, arg, odg_do_unbind);
 }
@@ -252,8 +254,8 @@ static const struct odg_ioctl odg_ioctls[] = {
 	ODG_IOCTL(ODG_QUERY, odg_ioctl_query, query, __reserved, true),
 	ODG_IOCTL(ODG_CQ_CREATE, odg_ioctl_cq_create, cq_create, mmap_size,
 		  true),
-	ODG_IOCTL(ODG_BIND, odg_ioctl_bind, bind, __reserved, false),
-	ODG_IOCTL(ODG_UNBIND, odg_ioctl_unbind, bind, __reserved, false),
+	ODG_IOCTL(ODG_BIND, odg_ioctl_bind, bind, max_joined, false),
+	ODG_IOCTL(ODG_UNBIND, odg_ioctl_unbind, bind, max_joined, false),
 	ODG_IOCTL(ODG_POST, odg_ioctl_post, post, flags, false),
 	ODG_IOCTL(ODG_CANCEL, odg_ioctl_cancel, cancel, id, false),
 	ODG_IOCTL(ODG_WAIT, odg_ioctl_wait, wait, __reserved, false),

@@ -13,19 +13,57 @@
 #include "fill.h"
 #include "port.h"
 
+/**
+ * odg_extent - how much of a buffer is one receive's
+ * @binding: where it arrived
+ * @skb: a datagram, or several that the stack joined
+ * @at: where the receive's begins
+ * @room: bytes the receive has room for
+ *
+ * Return: bytes from @at on: to the end of the datagram, or of the last that a receive
+ * may have together.
+ */
+u32 odg_extent(const struct odg_binding *binding, const struct sk_buff *skb,
+	       u32 at, u32 room)
+{
+	u32 left = skb->len - at, seg = skb_shinfo(skb)->gso_size;
+
+	if (likely(!seg))
+		return left;
+	/* within one, by ODG_BIND_PARTIAL */
+	if (at % seg)
+		return min(left, seg - at % seg);
+	room = min(room, READ_ONCE(binding->max_joined));
+	if (left <= room)
+		return left;
+	return min(left, max(rounddown(room, seg), seg));
+}
+
+/* How much of it the receive uses up: what it has no room for as well, if that is lost. */
+u32 odg_used(const struct odg_binding *binding, const struct sk_buff *skb,
+	     u32 at, u32 room)
+{
+	u32 extent = odg_extent(binding, skb, at, room);
+
+	return READ_ONCE(binding->flags) & ODG_BIND_PARTIAL ? min(extent, room) :
+							      extent;
+}
+
 struct odg_arrival odg_arrival(const struct odg_binding *binding,
 			       const struct sk_buff *skb, int offset, u32 room)
 {
 	struct sock *sk = binding->sk;
 	struct odg_arrival a = {
 		.rx_ns = ktime_to_ns(skb->tstamp),
-		.full = skb->len - offset,
+		.full = odg_extent(binding, skb, offset, room),
 		.drops = odg_sk_drops(sk) -
 			 READ_ONCE(binding->drops_told),
 		.flags = ODG_CQE_ADDR | ODG_CQE_RX_STACK,
 	};
 
 	a.len = min(a.full, room);
+	if (unlikely(skb_is_gso(skb)) && a.full > skb_shinfo(skb)->gso_size)
+		a.seg_len = skb_shinfo(skb)->gso_size;
 	if (!a.rx_ns) {
 		a.rx_ns = ktime_get_real_ns();
 		a.flags = ODG_CQE_ADDR;

@@ -20,10 +20,11 @@ struct odg_port;
 /**
  * struct odg_arrival - a datagram at its receive
  * @rx_ns: when it came
- * @full: bytes of its payload
+ * @full: bytes of its payload, or what is left of it
  * @len: bytes of these that the receive has room for
  * @drops: the socket's drops since its previous completion
  * @flags: ODG_CQE_*
+ * @seg_len: 0, or bytes of each of several datagrams
  */
 struct odg_arrival {
 	u64 rx_ns;
@@ -31,8 +32,13 @@ struct odg_arrival {
 	u32 len;
 	u32 drops;
 	u16 flags;
+	u16 seg_len;
 };
 
+u32 odg_extent(const struct odg_binding *binding, const struct sk_buff *skb,
+	       u32 at, u32 room);
+u32 odg_used(const struct odg_binding *binding, const struct sk_buff *skb,
+	     u32 at, u32 room);
 struct odg_arrival odg_arrival(const struct odg_binding *binding,
 			       const struct sk_buff *skb, int offset, u32 room);
 void odg_fill_v6(struct odg_cqe *cqe, const struct sk_buff *skb);
@@ -64,7 +70,7 @@ static __always_inline void odg_fill(struct odg_cqe *cqe, struct odg_arrival a,
 	cqe->len = a.len;
 	cqe->full_len = a.full;
 	cqe->port = udp_hdr(skb)->source;
-	cqe->__reserved = 0;
+	cqe->seg_len = a.seg_len;
 	if (a.flags & ODG_CQE_IPV6) {
 		odg_fill_v6(cqe, skb);
 	} else {

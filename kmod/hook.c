@@ -169,6 +169,7 @@ static __always_inline int odg_rcv_straight(struct odg_binding *binding,
 	port->posted += ODG_COUNTS;
 	a.full = odg_payload(skb);
 	a.len = a.full;
+	a.seg_len = 0;
 	a.flags = plain ? ODG_CQE_ADDR : odg_cqe_flags(sk, skb);
 	a.drops = odg_sk_drops(sk) - binding->drops_told;
 	if (!plain && least && odg_rq_stays(rq, room, least, a.len))

@@ -252,15 +252,17 @@ static int odg_copy_datagram(struct odg_posting *p, struct sk_buff *skb)
 static bool odg_take_part(struct odg_posting *p, struct sk_buff *skb)
 {
 	struct odg_binding *binding = p->binding;
+	const struct odg_cqe *cqe = &p->cqe.cqe;
 	struct sock *sk = binding->sk;
+	u32 end = p->rest_at +
+		  (cqe->flags & ODG_CQE_PARTIAL ? cqe->len : cqe->full_len);
 
 	if (odg_rest_at(&binding->rest, skb) != p->rest_at)
 		return false;
-	if (p->cqe.cqe.flags & ODG_CQE_PARTIAL) {
+	if (end < skb->len) {
 		if (!odg_sockq_is_first(sk, skb))
 			return false;
-		odg_rest_set(&binding->rest, skb_get(skb),
-			     p->rest_at + p->cqe.cqe.len);
+		odg_keep_rest(binding, skb_get(skb), end);
 		return true;
 	}
 	if (!odg_sockq_take(sk, skb))

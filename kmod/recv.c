@@ -97,6 +97,16 @@ void odg_count_delivery(struct odg_binding *binding,
 }
 
 /*
+ * @skb, to which we get the caller's reference, was delivered as far as @at, and the
+ * next receive goes on there.  binding->lock is held.
+ */
+void odg_keep_rest(struct odg_binding *binding, struct sk_buff *skb, u32 at)
+{
+	odg_rest_set(&binding->rest, skb, at);
+	binding->pieces++;
+}
+
+/*
  * A datagram of the queue turns out broken: as recv(2) would, count and free.
  * binding->lock is held.
  */
@@ -249,18 +259,16 @@ static bool odg_want_kick(struct odg_binding *binding)
 static bool odg_deliver_queued(struct odg_binding *binding,
 			       struct odg_target *target)
 {
-	bool splits = binding->flags & ODG_BIND_PARTIAL;
-	u32 room = splits ? target->room : U32_MAX;
 	struct sock *sk = binding->sk;
 	struct sk_buff *skb;
 	bool stays;
-	u32 at;
+	u32 at, end;
 
-	skb = odg_sockq_get(sk, &binding->rest, room);
+	skb = odg_sockq_get(binding, target->room, &end);
 	if (!skb)
 		return false;
 	at = odg_rest_at(&binding->rest, skb);
-	stays = skb->len - at > room;
+	stays = end < skb->len;
 	if (!at && udp_lib_checksum_complete(skb)) {
 		if (stays && !odg_sockq_take(sk, skb))
 			consume_skb(skb);
@@ -271,7 +279,7 @@ static bool odg_deliver_queued(struct odg_binding *binding,
 
 	odg_deliver(binding, target, skb, at, false);
 	if (stays) {
-		odg_rest_set(&binding->rest, skb, at + room);
+		odg_keep_rest(binding, skb, end);
 	} else {
 		binding->from_queue++;
 		odg_rest_set(&binding->rest, NULL, 0);

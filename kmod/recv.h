@@ -30,6 +30,7 @@ int odg_waiting_error(struct odg_binding *binding);
 void odg_keep_error(struct odg_binding *binding, int status);
 void odg_count_delivery(struct odg_binding *binding,
 			const struct odg_cqe_wide *cqe);
+void odg_keep_rest(struct odg_binding *binding, struct sk_buff *skb, u32 at);
 void odg_drop_bad_csum(struct odg_binding *binding, struct sk_buff *skb);
 
 /* What the socket remembers of its last datagram, as for one that is queued. */

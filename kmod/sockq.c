@@ -9,6 +9,8 @@
  * __skb_recv_udp() is not used because it may busy-poll the device, which
  * softirq must not, and because it consumes sk_err.
  */
+#include "binding.h"
+#include "fill.h"
 #include "sockq.h"
 
 u32 odg_sockq_len(struct sock *sk)
@@ -89,24 +91,28 @@ bool odg_sockq_take(struct sock *sk, struct sk_buff *skb)
 }
 
 /**
- * odg_sockq_get - take the oldest datagram, unless not all of it can be used
- * @sk: the socket
- * @rest: what was used of it before
- * @room: with more left than this many bytes, it stays in the queue
+ * odg_sockq_get - take the oldest datagram, unless a receive leaves some of it
+ * @binding: its lock is held
+ * @room: bytes the receive has room for
+ * @end: out: where the receive's ends
  *
- * Any context but hard interrupts.
- *
- * Return: the datagram with a reference for the caller, or NULL.
+ * Return: the datagram with a reference for the caller, or NULL.  It is not in the
+ * queue any more if the receive's end is its own.
  */
-struct sk_buff *odg_sockq_get(struct sock *sk, const struct odg_rest *rest,
-			      u32 room)
+struct sk_buff *odg_sockq_get(const struct odg_binding *binding, u32 room,
+			      u32 *end)
 {
+	struct sock *sk = binding->sk;
 	struct sk_buff_head *queue = &udp_sk(sk)->reader_queue;
 	struct sk_buff *skb;
 
 	spin_lock_bh(&queue->lock);
 	skb = odg_sockq_first(sk);
-	if (skb && skb->len - odg_rest_at(rest, skb) > room) {
+	if (skb) {
+		*end = odg_rest_at(&binding->rest, skb);
+		*end += odg_used(binding, skb, *end, room);
+	}
+	if (skb && *end < skb->len) {
 		skb_get(skb);
 	} else if (skb) {
 		__skb_unlink(skb, queue);

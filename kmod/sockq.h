@@ -7,6 +7,8 @@
 
 #include "compat.h"
 
+struct odg_binding;
+
 /* The stack charges a datagram to the socket before sk_data_ready tells of it. */
 static __always_inline bool odg_sockq_empty(struct sock *sk)
 {
@@ -57,7 +59,7 @@ u32 odg_sockq_len(struct sock *sk);
 struct sk_buff *odg_sockq_peek(struct sock *sk);
 bool odg_sockq_is_first(struct sock *sk, const struct sk_buff *skb);
 bool odg_sockq_take(struct sock *sk, struct sk_buff *skb);
-struct sk_buff *odg_sockq_get(struct sock *sk, const struct odg_rest *rest,
-			      u32 room);
+struct sk_buff *odg_sockq_get(const struct odg_binding *binding, u32 room,
+			      u32 *end);
 
 #endif /* ODG_SOCKQ_H */

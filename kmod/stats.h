@@ -66,9 +66,7 @@ static __always_inline void odg_count(struct odg_binding *binding,
 		binding->drops_told += a->drops;
 		odg_event_if_dropped(binding);
 	}
-	if (unlikely(a->flags & ODG_CQE_PARTIAL))
-		binding->pieces++;
-	else if (unlikely(a->full > a->len))
+	if (unlikely(a->full > a->len) && !(a->flags & ODG_CQE_PARTIAL))
 		binding->truncated++;
 }
 

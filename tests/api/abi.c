@@ -335,11 +335,12 @@ static void reserved_fields_and_flags_must_be_zero(void **state)
 	};
 	int fresh = open_device();
 
-	row("BIND reserved");
-	b.__reserved = 1;
+	row("BIND that discards and joins");
+	b.flags = ODG_BIND_DISCARD;
+	b.max_joined = 1;
 	want(odg(f->p.fd, ODG_BIND, &b), -EINVAL);
 	row("BIND flags");
-	b.__reserved = 0;
+	b.max_joined = 0;
 	b.flags = 0x08000000;
 	want(odg(f->p.fd, ODG_BIND, &b), -EINVAL);
 	b.flags = 0x80000000;
@@ -351,9 +352,9 @@ static void reserved_fields_and_flags_must_be_zero(void **state)
 	row("UNBIND flags");
 	b.flags = ODG_BIND_DISCARD;
 	want(odg(f->p.fd, ODG_UNBIND, &b), -EINVAL);
-	row("UNBIND reserved");
+	row("UNBIND max_joined");
 	b.flags = 0;
-	b.__reserved = 1;
+	b.max_joined = 1;
 	want(odg(f->p.fd, ODG_UNBIND, &b), -EINVAL);
 
 	row("CQ_CREATE flags");

@@ -105,6 +105,7 @@ struct port {
 	uint64_t *changes;
 	uint8_t *cqes;
 	uint32_t seq;			/* the next completion's */
+	bool joins;			/* completions may hold several datagrams */
 	struct odg_cqe_wide last;	/* what reap() returned */
 };
 

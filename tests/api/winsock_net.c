@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The Winsock face between two network namespaces: groups with a source, and sends
- * that wait for room.
+ * The Winsock face between two network namespaces: groups with a source, datagrams
+ * that were joined, and sends that wait for room.
  *
  *	here (A)  veth "oa", 10.77.0.1, fd77::1  <->  "ob", 10.77.0.2, fd77::2 (B)
  *
@@ -80,6 +80,7 @@ static void wait_ready(int step)
 }
 
 static pid_t b;
+static LPFN_WSARECVMSG recv_msg;
 
 static void in_b(void (*fn)(void))
 {
@@ -276,8 +277,6 @@ struct slot {
 	char control[200];
 };
 
-static LPFN_WSARECVMSG recv_msg;
-
 static bool post(SOCKET s, struct slot *slot)
 {
 	*slot = (struct slot){
@@ -385,6 +384,128 @@ static void source_specific_groups_with_two_subscribers(void **state)
 		assert_int_equal(closesocket(sub[i].s), 0);
 		assert_true(CloseHandle(sub[i].port));
 	}
+	assert_int_equal(WSACleanup(), 0);
+}
+
+/* Joined datagrams */
+
+#define BURST	1000		/* bytes, in datagrams of PIECE */
+#define PIECE	200
+
+/* send_bursts - one to each family, each time A is ready for more */
+static void send_bursts(void)
+{
+	struct sockaddr_in to4 = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	struct sockaddr_in6 to6 = { .sin6_family = AF_INET6, .sin6_port = htons(PORT) };
+	char data[BURST];
+	DWORD piece = PIECE;
+	SOCKET s4, s6;
+	WSADATA wsa;
+	int i;
+
+	for (i = 0; i < BURST; i++)
+		data[i] = (char)(i % 251);
+	inet_pton(AF_INET, "10.77.0.1", &to4.sin_addr);
+	inet_pton(AF_INET6, "fd77::1", &to6.sin6_addr);
+	WSAStartup(MAKEWORD(2, 2), &wsa);
+	s4 = WSASocket(AF_INET, SOCK_DGRAM, 0, NULL, 0, 0);
+	s6 = WSASocket(AF_INET6, SOCK_DGRAM, 0, NULL, 0, 0);
+	if (setsockopt(s4, IPPROTO_UDP, UDP_SEND_MSG_SIZE, &piece, sizeof(piece)) ||
+	    setsockopt(s6, IPPROTO_UDP, UDP_SEND_MSG_SIZE, &piece, sizeof(piece)))
+		_exit(4);
+	for (i = 0; i < 3; i++) {
+		wait_ready(5 + i);
+		if (sendto(s4, data, BURST, 0, (struct sockaddr *)&to4, sizeof(to4)) != BURST ||
+		    sendto(s6, data, BURST, 0, (struct sockaddr *)&to6, sizeof(to6)) != BURST)
+			_exit(5);
+	}
+}
+
+/* coalesced_info - its value; 0: there is none */
+static DWORD coalesced_info(WSAMSG *msg)
+{
+	DWORD size = 0;
+	WSACMSGHDR *c;
+
+	for (c = WSA_CMSG_FIRSTHDR(msg); c; c = WSA_CMSG_NXTHDR(msg, c))
+		if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_COALESCED_INFO) {
+			assert_int_equal(c->cmsg_len, WSA_CMSG_LEN(sizeof(size)));
+			memcpy(&size, WSA_CMSG_DATA(c), sizeof(size));
+		}
+	return size;
+}
+
+/* receive_burst - in receives of @each bytes, but for the last */
+static void receive_burst(SOCKET s, DWORD each, DWORD info)
+{
+	char data[2 * BURST], control[200];
+	WSABUF buf = { sizeof(data), data };
+	DWORD n, at, i;
+
+	for (at = 0; at < BURST; at += n) {
+		WSAMSG msg = {
+			.lpBuffers = &buf,
+			.dwBufferCount = 1,
+			.Control = { sizeof(control), control },
+		};
+
+		memset(data, 0xa5, sizeof(data));
+		assert_int_equal(recv_msg(s, &msg, &n, NULL, NULL), 0);
+		assert_int_equal(n, each < BURST - at ? each : BURST - at);
+		assert_int_equal(coalesced_info(&msg), n > PIECE ? info : 0);
+		for (i = 0; i < n; i++)
+			assert_int_equal((unsigned char)data[i], (at + i) % 251);
+	}
+}
+
+static void want_coalesced_size(SOCKET s, DWORD size)
+{
+	DWORD is = 0xa5a5a5a5;
+	int len = sizeof(is);
+
+	assert_int_equal(setsockopt(s, IPPROTO_UDP, UDP_RECV_MAX_COALESCED_SIZE, &size,
+				    sizeof(size)), 0);
+	assert_int_equal(getsockopt(s, IPPROTO_UDP, UDP_RECV_MAX_COALESCED_SIZE, &is, &len), 0);
+	assert_int_equal(len, sizeof(is));
+	assert_int_equal(is, size);
+}
+
+static void coalesced_datagrams_are_told_of(void **state)
+{
+	static const struct {
+		DWORD size, each, info;
+	} rows[3] = {
+		{ 65535, BURST, PIECE }, { 2 * PIECE + 50, 2 * PIECE, PIECE }, { 0, PIECE, 0 },
+	};
+	struct sockaddr_in at4 = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	struct sockaddr_in6 at6 = { .sin6_family = AF_INET6, .sin6_port = htons(PORT) };
+	DWORD patience = 8000 * slow(), n;
+	GUID id = WSAID_WSARECVMSG;
+	SOCKET s[2];
+	WSADATA wsa;
+	int i, k;
+
+	(void)state;
+	two_namespaces(send_bursts);
+	start();
+	assert_int_equal(WSAStartup(MAKEWORD(2, 2), &wsa), 0);
+	s[0] = WSASocket(AF_INET, SOCK_DGRAM, 0, NULL, 0, WSA_FLAG_OVERLAPPED);
+	s[1] = WSASocket(AF_INET6, SOCK_DGRAM, 0, NULL, 0, WSA_FLAG_OVERLAPPED);
+	assert_int_equal(bind(s[0], (SOCKADDR *)&at4, sizeof(at4)), 0);
+	assert_int_equal(bind(s[1], (SOCKADDR *)&at6, sizeof(at6)), 0);
+	assert_int_equal(WSAIoctl(s[0], SIO_GET_EXTENSION_FUNCTION_POINTER, &id, sizeof(id),
+				  &recv_msg, sizeof(recv_msg), &n, NULL, NULL), 0);
+	for (k = 0; k < 2; k++)
+		assert_int_equal(setsockopt(s[k], SOL_SOCKET, SO_RCVTIMEO, &patience,
+					    sizeof(patience)), 0);
+	for (i = 0; i < 3; i++) {
+		for (k = 0; k < 2; k++)
+			want_coalesced_size(s[k], rows[i].size);
+		atomic_store(&shared->ready, 5 + i);
+		for (k = 0; k < 2; k++)
+			receive_burst(s[k], rows[i].each, rows[i].info);
+	}
+	b_ends_well();
 	assert_int_equal(WSACleanup(), 0);
 }
 
@@ -580,6 +701,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(source_specific_groups_with_two_subscribers),
+		cmocka_unit_test(coalesced_datagrams_are_told_of),
 		cmocka_unit_test(pended_sends_go_out_whole_and_in_order),
 		cmocka_unit_test(pended_sends_are_cancelled_by_close),
 		cmocka_unit_test(bp1_blocked_sends_wait_alertably),

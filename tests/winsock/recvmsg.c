@@ -296,6 +296,85 @@ TEST(brm8_traffic_class)
 	EQ(told(IPPROTO_IPV6, IPV6_TCLASS), 0x12);
 }
 
+#if defined(UDP_COALESCED_INFO) && defined(UDP_SEND_MSG_SIZE)
+static void coalesce(DWORD up_to)
+{
+	DWORD size = 4;
+
+	if (under_wine())
+		SKIP("Wine has neither segmentation nor coalescing");
+	pair();
+	get_it();
+	EQ(setsockopt(S, IPPROTO_UDP, UDP_SEND_MSG_SIZE, (char *)&size, sizeof(size)), 0);
+	EQ(setsockopt(R, IPPROTO_UDP, UDP_RECV_MAX_COALESCED_SIZE, (char *)&up_to,
+		      sizeof(up_to)), 0);
+}
+#endif
+
+TEST(brm8_coalesced_datagrams)
+{
+#if defined(UDP_COALESCED_INFO) && defined(UDP_SEND_MSG_SIZE)
+	DWORD n = 0, flags = 0;
+
+	coalesce(8);
+	EQ(recv_msg(R, &m.msg, NULL, &m.ov, NULL), SOCKET_ERROR);
+	EQ(WSAGetLastError(), WSA_IO_PENDING);
+	snd(11);
+	EQ(WSAWaitForMultipleEvents(1, &m.ov.hEvent, TRUE, LIMIT, FALSE), 0);
+	CHECK(WSAGetOverlappedResult(R, &m.ov, &n, FALSE, &flags));
+	EQ(n, 8);
+	CHECK(letters(m.data, 8));
+	EQ(m.msg.dwFlags, 0);
+	EQ(told(IPPROTO_UDP, UDP_COALESCED_INFO), 4);
+	m.msg.Control.len = sizeof(m.control);
+	EQ(recv_msg(R, &m.msg, &n, NULL, NULL), 0);
+	EQ(n, 3);
+	EQ(m.msg.Control.len, 0);
+	CHECK(!memcmp(m.data, "ijk", 3));
+#else
+	SKIP("these headers have no coalescing");
+#endif
+}
+
+TEST(brm5_brm8_coalesced_without_room_to_tell)
+{
+#if defined(UDP_COALESCED_INFO) && defined(UDP_SEND_MSG_SIZE)
+	DWORD n = 0;
+
+	coalesce(100);
+	snd(8);
+	m.msg.Control.len = 1;
+	EQ(recv_msg(R, &m.msg, &n, NULL, NULL), SOCKET_ERROR);
+	EQ(WSAGetLastError(), WSAEMSGSIZE);
+	EQ(n, 8);
+	EQ(m.msg.dwFlags, MSG_CTRUNC);
+	CHECK(letters(m.data, 8));
+#else
+	SKIP("these headers have no coalescing");
+#endif
+}
+
+TEST(brm8_brm3_coalesced_datagrams_are_peeked_at)
+{
+#if defined(UDP_COALESCED_INFO) && defined(UDP_SEND_MSG_SIZE)
+	DWORD n = 0;
+
+	coalesce(100);
+	snd(8);
+	m.msg.dwFlags = MSG_PEEK;
+	EQ(recv_msg(R, &m.msg, &n, NULL, NULL), 0);
+	EQ(n, 8);
+	EQ(told(IPPROTO_UDP, UDP_COALESCED_INFO), 4);
+	m.msg.dwFlags = 0;
+	m.msg.Control.len = sizeof(m.control);
+	EQ(recv_msg(R, &m.msg, &n, NULL, NULL), 0);
+	EQ(n, 8);
+	EQ(told(IPPROTO_UDP, UDP_COALESCED_INFO), 4);
+#else
+	SKIP("these headers have no coalescing");
+#endif
+}
+
 TEST(brm7_written_at_completion)
 {
 	DWORD n = 0, flags = 0;

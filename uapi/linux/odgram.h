@@ -207,10 +207,11 @@ struct odg_cq_create {
  * @size: sizeof(struct odg_bind)
  * @fd: the socket
  * @flags: ODG_BIND_*; 0 for ODG_UNBIND
- * @__reserved: 0
+ * @max_joined: most bytes of several datagrams in one receive, 0 for one datagram
+ *	each; 0 for ODG_UNBIND, and with ODG_BIND_DISCARD
  *
- * Attaching is also done by the first post, with no flags; doing it again changes
- * only the flags, whatever is posted.  Detaching is refused with EBUSY while
+ * Attaching is also done by the first post, with both 0; doing it again changes
+ * these only, whatever is posted.  Detaching is refused with EBUSY while
  * receives or sends wait; datagrams in the socket's queue stay there.
  *
  * An ICMP error that a flag turns off ends no receive and is not kept for the next
@@ -230,12 +231,19 @@ struct odg_cq_create {
  * receives take no piece with them.  With ODG_UNBIND it stays in the queue, whole;
  * with the close of the socket it goes.  When the flag is taken back, the next
  * receive gets the rest, cut off if it is still too long (-EMSGSIZE).
+ *
+ * Joined datagrams: on a socket with UDP_GRO set the stack joins datagrams of one
+ * sender and size that come close together.  They are taken apart again: each has a
+ * receive of its own.  With @max_joined a receive gets as many of them as its buffers
+ * and @max_joined have room for, but at least one, and odg_cqe.seg_len is their size,
+ * which the last may fall short of.  Then all that comes to the socket goes through its
+ * own queue, where what was joined counts as one datagram until it is used up.
  */
 struct odg_bind {
 	__u32 size;
 	__s32 fd;
 	__u32 flags;
-	__u32 __reserved;
+	__u32 max_joined;
 };
 
 /**
@@ -459,7 +467,8 @@ struct odg_wait {
  * @full_len: bytes of the datagram, or, with ODG_BIND_PARTIAL, what was left of it:
  *	full_len - len bytes follow ODG_CQE_PARTIAL
  * @port: sender's port, network order
- * @__reserved: 0
+ * @seg_len: 0, or bytes of each of several datagrams that are in the buffers one behind
+ *	the other; the last may be shorter
  * @addr: sender's address (of the ICMP error's destination with ODG_CQE_ICMP)
  * @v4.addr: the same, IPv4
  * @v4.local: the datagram's destination address, IPv4.  That of IPv6 is in
@@ -477,7 +486,7 @@ struct odg_cqe {
 	__u16 len;
 	__u16 full_len;
 	__be16 port;
-	__u16 __reserved;
+	__u16 seg_len;
 	union {
 		__u8 addr[16];
 		struct {
@@ -784,7 +793,8 @@ struct odg_port_stats {
  * @icmp: out: ICMP errors that named this socket
  * @bytes: out: payload bytes delivered
  * @send_depth: out: sends pending now, of all ports
- * @pieces: out: receives that ended with ODG_CQE_PARTIAL
+ * @pieces: out: receives that ended with ODG_CQE_PARTIAL, or with some of what the
+ *	stack had joined, but for the last
  * @sent: out: datagrams sent
  * @sent_bytes: out: their payload
  * @send_failed: out: sends accepted that ended without sending: an error, cancelled,

@@ -75,6 +75,12 @@ const struct odg_query *odg_port_limits(const struct odg_port *port);
  */
 int odg_bind(struct odg_port *port, int sockfd, uint32_t flags);
 
+/*
+ * odg_bind_joined - the same, and a receive may get several datagrams that the stack
+ * joined (UDP_GRO), @max bytes of them together; odg_cqe.seg_len tells
+ */
+int odg_bind_joined(struct odg_port *port, int sockfd, uint32_t flags, uint32_t max);
+
 /* odg_unbind - detach it; -EBUSY while ops wait, -ENOENT if not bound */
 int odg_unbind(struct odg_port *port, int sockfd);
 

@@ -142,6 +142,11 @@ bool odgw_control_write(unsigned int wanted, const struct odg_cqe_wide *wide,
 
 		put(&w, SOL_SOCKET, SO_TIMESTAMP, &ns, sizeof(ns));
 	}
+	if (wide->cqe.seg_len) {
+		DWORD size = wide->cqe.seg_len;
+
+		put(&w, IPPROTO_UDP, UDP_COALESCED_INFO, &size, sizeof(size));
+	}
 	control->len = (ULONG)w.used;
 	return w.fits;
 }

@@ -204,6 +204,9 @@ bool odgw_socket_mark(int fd, unsigned int attributes, bool on);
 /* The size last asked for, of @which SO_RCVBUF or SO_SNDBUF; 0 if none. */
 int odgw_socket_asked_size(int fd, int which);
 void odgw_socket_ask_size(int fd, int which, int size);
+/* UDP_RECV_MAX_COALESCED_SIZE, and to change it: 0 or an error. */
+DWORD odgw_socket_coalesced(int fd);
+int odgw_socket_coalesce(int fd, DWORD max);
 bool odgw_socket_is_nonblocking(int fd);
 bool odgw_socket_has_port(int fd);
 /* Give it a local port of the system's choice, if it has none. */

@@ -18,6 +18,9 @@
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT	103
 #endif
+#ifndef UDP_GRO
+#define UDP_GRO		104
+#endif
 
 #define MAX_MESSAGE_V4	65507
 #define MAX_MESSAGE_V6	65527
@@ -365,17 +368,23 @@ static int set_pktinfo6(struct request *r)
 	return set_bool(r);
 }
 
-/* Linux joins received datagrams without a limit of the caller's: off only. */
+/* The stack joins as much as it likes; how much a receive gets is the module's part. */
 static int set_coalesced(struct request *r)
 {
-	if (r->len < (int)sizeof(DWORD))
+	DWORD max = (DWORD)given(r);
+	int err;
+
+	if (r->len < (int)sizeof(max))
 		return WSAEFAULT;
-	return given(r) ? WSAEOPNOTSUPP : 0;
+	err = odgw_socket_coalesce(r->sock->fd, max);
+	return err ? err : set_int(r, !!max);
 }
 
 static int get_coalesced(struct request *r)
 {
-	return give(r, 0);
+	if (r->len < (int)sizeof(DWORD))
+		return WSAEFAULT;
+	return give(r, (int)odgw_socket_coalesced(r->sock->fd));
 }
 
 static int set_keep_rest(struct request *r)
@@ -440,7 +449,7 @@ static const struct option {
 	{ IPPROTO_IPV6, IPV6_HOPLIMIT, IPV6_RECVHOPLIMIT, set_bool, get_bool },
 
 	{ IPPROTO_UDP, UDP_SEND_MSG_SIZE, UDP_SEGMENT, set_number, get_number },
-	SAME(IPPROTO_UDP, UDP_RECV_MAX_COALESCED_SIZE, set_coalesced, get_coalesced),
+	{ IPPROTO_UDP, UDP_RECV_MAX_COALESCED_SIZE, UDP_GRO, set_coalesced, get_coalesced },
 
 	SAME(SOL_ODGRAM, ODG_KEEP_REST, set_keep_rest, get_keep_rest),
 #undef SAME

@@ -64,7 +64,9 @@ static void show_control(struct odg_cqe_wide *wide, struct msghdr *msg)
 			memcpy(&wide->tos, data, 1);
 		} else if (c->cmsg_len >= CMSG_LEN(sizeof(value))) {
 			memcpy(&value, data, sizeof(value));
-			if (c->cmsg_type == IP_TTL || c->cmsg_type == IPV6_HOPLIMIT)
+			if (c->cmsg_level == IPPROTO_UDP)
+				wide->cqe.seg_len = (uint16_t)value;
+			else if (c->cmsg_type == IP_TTL || c->cmsg_type == IPV6_HOPLIMIT)
 				wide->ttl = (uint8_t)value;
 			else if (c->cmsg_type == IPV6_TCLASS)
 				wide->tos = (uint8_t)value;

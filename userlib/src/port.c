@@ -156,10 +156,16 @@ int odgn_port_call(struct odg_port *port, unsigned long request, void *arg)
 
 int odg_bind(struct odg_port *port, int sockfd, uint32_t flags)
 {
+	return odg_bind_joined(port, sockfd, flags, 0);
+}
+
+int odg_bind_joined(struct odg_port *port, int sockfd, uint32_t flags, uint32_t max)
+{
 	struct odg_bind arg = {
 		.size = sizeof(arg),
 		.fd = sockfd,
 		.flags = flags,
+		.max_joined = max,
 	};
 
 	return odgn_port_call(port, ODG_BIND, &arg);

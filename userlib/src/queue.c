@@ -501,7 +501,7 @@ void odgw_queue_fini(struct odgw_queue *q)
 	pthread_mutex_unlock(&q->lock);
 }
 
-int odgw_queue_attach(int fd, uint32_t flags)
+int odgw_queue_attach(int fd, uint32_t flags, uint32_t max_joined)
 {
 	struct odgw_queue *q = &odgw_process_queue;
 	struct odgw_chan *chan = NULL;
@@ -513,7 +513,7 @@ int odgw_queue_attach(int fd, uint32_t flags)
 	pthread_mutex_unlock(&q->lock);
 	if (!chan)
 		return WSASYSNOTREADY;
-	ret = odg_bind(chan->port, fd, flags);
+	ret = odg_bind_joined(chan->port, fd, flags, max_joined);
 	odgw_chan_put(chan);
 	return ret ? odgw_wsa_from_errno(ret) : 0;
 }

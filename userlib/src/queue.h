@@ -180,7 +180,7 @@ void odgw_queue_forget(struct odgw_queue *q);	/* fini in the child */
  * Have odgram serve a new socket before its first receive, so that an ICMP error
  * which comes earlier is remembered for it (B-U2).
  */
-int odgw_queue_attach(int fd, uint32_t flags);
+int odgw_queue_attach(int fd, uint32_t flags, uint32_t max_joined);
 
 /* waiter.c: waiting for one op */
 

@@ -37,6 +37,7 @@
 struct entry {
 	atomic_uint attributes;		/* ODGW_* */
 	atomic_int asked[2];		/* SO_RCVBUF, SO_SNDBUF */
+	atomic_uint coalesced;		/* UDP_RECV_MAX_COALESCED_SIZE */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -79,6 +80,7 @@ static bool remember(int fd, unsigned int attributes)
 		return false;
 	atomic_store(&entry->asked[0], 0);
 	atomic_store(&entry->asked[1], 0);
+	atomic_store(&entry->coalesced, 0);
 	atomic_store(&entry->attributes, attributes);
 	return true;
 }
@@ -209,7 +211,30 @@ int odgw_socket_attach(int fd)
 	return odgw_queue_attach(fd,
 		(attributes & ODGW_NO_UNREACH ? ODG_BIND_NO_UNREACH : 0) |
 		(attributes & ODGW_NO_NETRESET ? ODG_BIND_NO_NETRESET : 0) |
-		(attributes & ODGW_KEEP_REST ? ODG_BIND_PARTIAL : 0));
+		(attributes & ODGW_KEEP_REST ? ODG_BIND_PARTIAL : 0),
+		odgw_socket_coalesced(fd));
+}
+
+DWORD odgw_socket_coalesced(int fd)
+{
+	struct entry *entry = entry_of(fd);
+
+	return entry ? atomic_load(&entry->coalesced) : 0;
+}
+
+int odgw_socket_coalesce(int fd, DWORD max)
+{
+	struct entry *entry = make_entry(fd);
+	DWORD before;
+	int err;
+
+	if (!entry)
+		return WSAENOBUFS;
+	before = atomic_exchange(&entry->coalesced, max);
+	err = odgw_socket_attach(fd);
+	if (err)
+		atomic_store(&entry->coalesced, before);
+	return err;
 }
 
 int *odgw_socket_open_type(void)
@@ -321,6 +346,7 @@ static bool duplicated(int fd, int copy, unsigned int attributes)
 	}
 	odgw_socket_ask_size(copy, SO_RCVBUF, odgw_socket_asked_size(fd, SO_RCVBUF));
 	odgw_socket_ask_size(copy, SO_SNDBUF, odgw_socket_asked_size(fd, SO_SNDBUF));
+	atomic_store(&entry_of(copy)->coalesced, odgw_socket_coalesced(fd));
 	return true;
 }
 
