@@ -19,7 +19,8 @@ struct odg_op;
 struct odg_rq;
 
 #define ODG_BIND_FLAGS	(ODG_BIND_DISCARD | ODG_BIND_NO_UNREACH | \
-			 ODG_BIND_NO_NETRESET | ODG_BIND_PARTIAL)
+			 ODG_BIND_NO_NETRESET | ODG_BIND_PARTIAL | \
+			 ODG_BIND_DROP_OLDEST | ODG_BIND_NO_QUEUE)
 /* Our own, beside them: there is a histogram; the plain way was in vain last time. */
 #define ODG_BIND_TIMED		(1U << 30)
 #define ODG_BIND_NOT_PLAIN	(1U << 31)
@@ -27,6 +28,10 @@ struct odg_rq;
 /* Those that a datagram has to do with. */
 #define ODG_BIND_UNUSUAL	(ODG_BIND_DISCARD | ODG_BIND_TIMED | \
 				 ODG_BIND_NOT_PLAIN)
+
+/* These are seen to in encap_rcv, which a socket with max_joined does without. */
+#define ODG_BIND_IN_HOOK (ODG_BIND_DISCARD | ODG_BIND_DROP_OLDEST | \
+			  ODG_BIND_NO_QUEUE)
 
 /**
  * struct odg_binding - what hangs on a UDP socket that odgram serves

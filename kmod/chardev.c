@@ -24,6 +24,7 @@
 #include "region.h"
 #include "rq.h"
 #include "send.h"
+#include "sockq.h"
 #include "stats.h"
 #include "wait.h"
 
@@ -37,7 +38,7 @@ static_assert(sizeof(struct odg_post) == 24);
 static_assert(sizeof(struct odg_cancel) == 24);
 static_assert(sizeof(struct odg_wait) == 24);
 static_assert(sizeof(struct odg_port_stats) == 80);
-static_assert(sizeof(struct odg_sock_stats) == 144);
+static_assert(sizeof(struct odg_sock_stats) == 152);
 static_assert(sizeof(struct odg_region_add) == 32);
 static_assert(sizeof(struct odg_region_del) == 8);
 static_assert(sizeof(struct odg_rq_create) == 48);
@@ -98,7 +99,7 @@ static int odg_ioctl_bind(struct odg_port *port, union odg_arg *arg)
 	int ret;
 
 	if (arg->bind.flags & ~ODG_BIND_FLAGS ||
-	    (arg->bind.flags & ODG_BIND_DISCARD && arg->bind.max_joined))
+	    (arg->bind.flags & ODG_BIND_IN_HOOK && arg->bind.max_joined))
 		return -EINVAL;
 
 	sock = odg_udp_socket(arg->bind.fd);
@@ -158,6 +159,7 @@ static int odg_do_sock_stats(struct odg_binding *binding, struct sock *sk,
 	spin_lock_bh(&binding->lock);
 	odg_sock_get_stats(binding, &arg->sock_stats);
 	spin_unlock_bh(&binding->lock);
+	arg->sock_stats.queued_bytes = odg_sockq_bytes(sk);
 	return 0;
 }
 
@@ -261,7 +263,7 @@ static const struct odg_ioctl odg_ioctls[] = {
 	ODG_IOCTL(ODG_WAIT, odg_ioctl_wait, wait, __reserved, false),
 	ODG_IOCTL(ODG_PORT_STATS, odg_ioctl_port_stats, port_stats, bad_entries,
 		  true),
-	ODG_IOCTL(ODG_SOCK_STATS, odg_ioctl_sock_stats, sock_stats, send_pended,
+	ODG_IOCTL(ODG_SOCK_STATS, odg_ioctl_sock_stats, sock_stats, queued_bytes,
 		  true),
 	ODG_IOCTL(ODG_REGION_ADD, odg_ioctl_region_add, region_add, page_shift,
 		  true),

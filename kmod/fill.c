@@ -7,6 +7,7 @@
 #include <linux/minmax.h>
 #include <net/dsfield.h>
 #include <net/ipv6.h>
+#include <net/route.h>
 
 #include "binding.h"
 #include "compat.h"
@@ -117,11 +118,21 @@ void odg_fill_wide(struct odg_cqe_wide *cqe, const struct sk_buff *skb, bool v6)
 	if (skb->protocol == htons(ETH_P_IP)) {
 		cqe->ttl = ip_hdr(skb)->ttl;
 		cqe->tos = ip_hdr(skb)->tos;
+		cqe->broadcast = skb_dst(skb) && skb_rtable(skb)->rt_flags &
+						 RTCF_BROADCAST;
 	} else {
 		cqe->ttl = ipv6_hdr(skb)->hop_limit;
 		cqe->tos = ipv6_get_dsfield(ipv6_hdr(skb));
+		cqe->broadcast = 0;
 	}
 	memset(cqe->__reserved, 0, sizeof(cqe->__reserved));
+}
+
+/* The same of one that stood in the queue, where it lost its route. */
+static bool odg_is_broadcast(struct sock *sk, const struct sk_buff *skb)
+{
+	return skb->protocol == htons(ETH_P_IP) &&
+	       inet_addr_type(sock_net(sk), ip_hdr(skb)->daddr) == RTN_BROADCAST;
 }
 
 /**
@@ -141,6 +152,9 @@ void odg_fill_cqe(struct odg_cqe_wide *cqe, const struct odg_port *port,
 
 	cqe->cqe.seq = 0;
 	odg_fill(&cqe->cqe, a, skb);
-	if (odg_port_is_wide(port))
-		odg_fill_wide(cqe, skb, a.flags & ODG_CQE_IPV6);
+	if (!odg_port_is_wide(port))
+		return;
+	odg_fill_wide(cqe, skb, a.flags & ODG_CQE_IPV6);
+	if (!skb_dst(skb))
+		cqe->broadcast = odg_is_broadcast(binding->sk, skb);
 }

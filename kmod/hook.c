@@ -195,7 +195,7 @@ static __always_inline int odg_rcv_straight(struct odg_binding *binding,
 no_room:
 	spin_unlock(&port->lock);
 	spin_unlock(&binding->lock);
-	return odg_pass_on(binding, ODG_SLOW_NO_ROOM);
+	return odg_pass_on(binding, skb, ODG_SLOW_NO_ROOM);
 
 filtered:
 	spin_unlock(&binding->lock);

@@ -22,6 +22,7 @@
 #include "fill.h"
 #include "hist.h"
 #include "op.h"
+#include "overflow.h"
 #include "port.h"
 #include "recv.h"
 #include "rq.h"
@@ -345,8 +346,9 @@ void odg_data_ready(struct sock *sk)
 	rcu_read_unlock();
 }
 
-/* On to the socket's queue, by the slow way. */
-int odg_pass_on(struct odg_binding *binding, enum odg_slow why)
+/* On to the socket's queue, by the slow way, unless the program wants otherwise. */
+int odg_pass_on(struct odg_binding *binding, struct sk_buff *skb,
+		enum odg_slow why)
 {
 	WRITE_ONCE(binding->slow, why);
 	trace_odg_pass_on(binding->id, why);
@@ -355,6 +357,8 @@ int odg_pass_on(struct odg_binding *binding, enum odg_slow why)
 	    (READ_ONCE(binding->direct) || READ_ONCE(binding->from_queue)))
 		odg_event_starved(binding);
 	odg_event_if_dropped(binding);
+	if (unlikely(READ_ONCE(binding->flags) & ODG_BIND_OVERFLOW))
+		return odg_overflow(binding, skb);
 	return ODG_PASS_ON;
 }
 
@@ -423,12 +427,12 @@ int odg_rcv_any(struct odg_binding *binding, struct sock *sk,
 	bool delivered = false;
 
 	if (!__odg_something_posted(binding))
-		return odg_pass_on(binding, ODG_SLOW_NOTHING_POSTED);
+		return odg_pass_on(binding, skb, ODG_SLOW_NOTHING_POSTED);
 	if (!odg_sockq_empty(sk))
-		return odg_pass_on(binding, ODG_SLOW_QUEUE);
+		return odg_pass_on(binding, skb, ODG_SLOW_QUEUE);
 	/* asked here as well, so that it is not filtered twice */
 	if (odg_is_long(binding, skb))
-		return odg_pass_on(binding, ODG_SLOW_LONG);
+		return odg_pass_on(binding, skb, ODG_SLOW_LONG);
 
 	/*
 	 * The stack filters after this hook, and only what it queues: without
@@ -448,7 +452,7 @@ int odg_rcv_any(struct odg_binding *binding, struct sock *sk,
 	}
 	spin_unlock(&binding->lock);
 	if (!delivered)
-		return odg_pass_on(binding, target.slow);
+		return odg_pass_on(binding, skb, target.slow);
 	odg_mark_arrival(sk, skb);
 	consume_skb(skb);
 	return ODG_CONSUMED;

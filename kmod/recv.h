@@ -17,7 +17,8 @@ struct odg_cqe_wide;
 int odg_encap_rcv(struct sock *sk, struct sk_buff *skb);
 int odg_rcv_any(struct odg_binding *binding, struct sock *sk,
 		struct sk_buff *skb);
-int odg_pass_on(struct odg_binding *binding, enum odg_slow why);
+int odg_pass_on(struct odg_binding *binding, struct sk_buff *skb,
+		enum odg_slow why);
 int odg_filtered(struct odg_binding *binding, struct sk_buff *skb);
 void odg_data_ready(struct sock *sk);
 

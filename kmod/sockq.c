@@ -26,6 +26,24 @@ u32 odg_sockq_len(struct sock *sk)
 	return len;
 }
 
+/* Payload of what is in the queue.  Looks at each: not for the way of a datagram. */
+u64 odg_sockq_bytes(struct sock *sk)
+{
+	struct sk_buff_head *queue = &udp_sk(sk)->reader_queue;
+	struct sk_buff *skb;
+	u64 bytes = 0;
+
+	spin_lock_bh(&queue->lock);
+	skb_queue_walk(queue, skb)
+		bytes += skb->len;
+	spin_lock(&sk->sk_receive_queue.lock);
+	skb_queue_walk(&sk->sk_receive_queue, skb)
+		bytes += skb->len;
+	spin_unlock(&sk->sk_receive_queue.lock);
+	spin_unlock_bh(&queue->lock);
+	return bytes;
+}
+
 /* The oldest datagram, still in the queue.  reader_queue's lock is held. */
 static struct sk_buff *odg_sockq_first(struct sock *sk)
 {
@@ -88,6 +106,22 @@ bool odg_sockq_take(struct sock *sk, struct sk_buff *skb)
 	}
 	spin_unlock(&queue->lock);
 	return ours;
+}
+
+/* Take the oldest datagram, any context but hard interrupts. */
+struct sk_buff *odg_sockq_pop(struct sock *sk)
+{
+	struct sk_buff_head *queue = &udp_sk(sk)->reader_queue;
+	struct sk_buff *skb;
+
+	spin_lock_bh(&queue->lock);
+	skb = odg_sockq_first(sk);
+	if (skb) {
+		__skb_unlink(skb, queue);
+		udp_skb_destructor(sk, skb);
+	}
+	spin_unlock_bh(&queue->lock);
+	return skb;
 }
 
 /**

@@ -56,9 +56,11 @@ static __always_inline bool odg_sockq_is_still(struct sock *sk)
 }
 
 u32 odg_sockq_len(struct sock *sk);
+u64 odg_sockq_bytes(struct sock *sk);
 struct sk_buff *odg_sockq_peek(struct sock *sk);
 bool odg_sockq_is_first(struct sock *sk, const struct sk_buff *skb);
 bool odg_sockq_take(struct sock *sk, struct sk_buff *skb);
+struct sk_buff *odg_sockq_pop(struct sock *sk);
 struct sk_buff *odg_sockq_get(const struct odg_binding *binding, u32 room,
 			      u32 *end);
 

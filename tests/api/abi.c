@@ -17,7 +17,7 @@ _Static_assert(sizeof(struct odg_wait) == 24, "odg_wait");
 _Static_assert(sizeof(struct odg_cqe) == 64, "odg_cqe");
 _Static_assert(sizeof(struct odg_cqe_wide) == 128, "odg_cqe_wide");
 _Static_assert(sizeof(struct odg_port_stats) == 80, "odg_port_stats");
-_Static_assert(sizeof(struct odg_sock_stats) == 144, "odg_sock_stats");
+_Static_assert(sizeof(struct odg_sock_stats) == 152, "odg_sock_stats");
 _Static_assert(sizeof(struct odg_send) == 72, "odg_send");
 _Static_assert(sizeof(struct odg_send_batch) == 24, "odg_send_batch");
 _Static_assert(offsetof(struct odg_cqe, status) == 36, "odg_cqe.status");
@@ -335,9 +335,13 @@ static void reserved_fields_and_flags_must_be_zero(void **state)
 	};
 	int fresh = open_device();
 
-	row("BIND that discards and joins");
-	b.flags = ODG_BIND_DISCARD;
+	row("BIND that joins, and what is seen to in the hook");
 	b.max_joined = 1;
+	b.flags = ODG_BIND_DISCARD;
+	want(odg(f->p.fd, ODG_BIND, &b), -EINVAL);
+	b.flags = ODG_BIND_DROP_OLDEST;
+	want(odg(f->p.fd, ODG_BIND, &b), -EINVAL);
+	b.flags = ODG_BIND_NO_QUEUE;
 	want(odg(f->p.fd, ODG_BIND, &b), -EINVAL);
 	row("BIND flags");
 	b.max_joined = 0;

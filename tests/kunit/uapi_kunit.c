@@ -123,6 +123,7 @@ static const struct layout layouts[] = {
 	FIELD(odg_cqe_wide, cpu, 88, 4),
 	FIELD(odg_cqe_wide, ttl, 92, 1),
 	FIELD(odg_cqe_wide, tos, 93, 1),
+	FIELD(odg_cqe_wide, broadcast, 94, 1),
 	FIELD(odg_port_stats, entries, 4, 4),
 	FIELD(odg_port_stats, pinned_pages, 16, 8),
 	FIELD(odg_port_stats, bad_cons, 56, 8),
@@ -136,6 +137,7 @@ static const struct layout layouts[] = {
 	FIELD(odg_sock_stats, sent, 112, 8),
 	FIELD(odg_sock_stats, sent_bytes, 120, 8),
 	FIELD(odg_sock_stats, send_failed, 128, 8),
+	FIELD(odg_sock_stats, queued_bytes, 144, 8),
 	FIELD(odg_sock_stats, send_pended, 136, 8),
 };
 

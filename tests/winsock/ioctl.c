@@ -109,6 +109,25 @@ TEST(bi5_readable)
 	EQ(n, POISON);
 }
 
+TEST(bi5_all_that_waits)
+{
+	DWORD n = POISON, v = POISON;
+	struct op *op = op_new(10);
+	u_long ul = POISON;
+
+	pair();
+	snd(7);
+	snd(0);
+	snd(5);
+	EQ(io(FIONREAD, NULL, 0, &v, sizeof(v), &n, NULL), 0);
+	EQ(v, 12);
+	EQ(ioctlsocket(R, FIONREAD, &ul), 0);
+	EQ(ul, 12);
+	EQ(recv_now(op), 0);
+	EQ(ioctlsocket(R, FIONREAD, &ul), 0);
+	EQ(ul, 5);
+}
+
 TEST(bi6_brm1_extension_functions)
 {
 	GUID recv_id = WSAID_WSARECVMSG, send_id = WSAID_WSASENDMSG, none;
@@ -475,10 +494,48 @@ TEST(d12_nothing_to_flush)
 
 TEST(bi9_circular_queueing)
 {
+	DWORD n = POISON, size = 20000;
+	struct op *op = op_new(1000);
+	int i, first, last = -1;
+
+	pair();
+	EQ(io(SIO_ENABLE_CIRCULAR_QUEUEING, NULL, 0, NULL, 0, &n, NULL), 0);
+	EQ(n, 0);
+	EQ(setsockopt(R, SOL_SOCKET, SO_RCVBUF, (char *)&size, sizeof(size)), 0);
+	for (i = 0; i < 200; i++)
+		snd_tag(1000, (char)i);
+	EQ(recv_now(op), 0);
+	first = (unsigned char)op->data[0];
+	CHECK(first > 0);
+	/* The rest, without a hole, up to the newest. */
+	nonblocking(R, true);
+	for (last = first; !recv_now(op); last++)
+		EQ((unsigned char)op->data[0], last + 1);
+	EQ(last, 199);
+}
+
+TEST(bi9_the_newest_is_dropped_otherwise)
+{
+	struct op *op = op_new(1000);
+	DWORD size = 20000;
+	int i;
+
+	pair();
+	EQ(setsockopt(R, SOL_SOCKET, SO_RCVBUF, (char *)&size, sizeof(size)), 0);
+	for (i = 0; i < 200; i++)
+		snd_tag(1000, (char)i);
+	nonblocking(R, true);
+	for (i = 0; !recv_now(op); i++)
+		EQ((unsigned char)op->data[0], i);
+	CHECK(i > 0);
+	CHECK(i < 200);
+}
+
+TEST(bi7_bi14_flush_is_not_offered)
+{
 	DWORD n = POISON;
 
 	pair();
-	/* Not offered here: a full queue drops the newest, as Linux does. */
-	EQ(io(SIO_ENABLE_CIRCULAR_QUEUEING, NULL, 0, NULL, 0, &n, NULL),
-	   under_windows() ? 0 : WSAEOPNOTSUPP);
+	EQ(io(SIO_FLUSH, NULL, 0, NULL, 0, &n, NULL), WSAEOPNOTSUPP);
+	EQ(n, 0);
 }

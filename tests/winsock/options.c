@@ -37,6 +37,23 @@ TEST(bu5_no_buffer_posted_receives_still_work)
 	EQ(op->got_bytes, 5);
 }
 
+TEST(bu5_no_buffer_nothing_waits)
+{
+	struct op *op = op_ev(10);
+
+	pair();
+	EQ(option(SO_RCVBUF, 0), 0);
+	snd(5);
+	EQ(post(op), WSA_IO_PENDING);
+	snd(7);
+	EQ(done(op), 0);
+	EQ(op->got_bytes, 7);
+	EQ(option(SO_RCVBUF, 20000), 0);
+	snd(3);
+	EQ(recv_now(op), 0);
+	EQ(op->bytes, 3);
+}
+
 TEST(bu6_timeouts_are_milliseconds)
 {
 	WORD small = 1;

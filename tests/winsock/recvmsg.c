@@ -145,6 +145,67 @@ TEST(brm4_truncated)
 	CHECK(letters(m.data, 10));
 }
 
+/* Where R, bound to any address, is reached from S. */
+static struct sockaddr_in anywhere(ULONG to)
+{
+	struct sockaddr_in at;
+	int len = sizeof(at);
+	BOOL on = TRUE;
+
+	R = udp(WSA_FLAG_OVERLAPPED);
+	S = udp(0);
+	memset(&at, 0, sizeof(at));
+	at.sin_family = AF_INET;
+	EQ(bind(R, (struct sockaddr *)&at, sizeof(at)), 0);
+	EQ(getsockname(R, (struct sockaddr *)&at, &len), 0);
+	at.sin_addr.s_addr = htonl(to);
+	EQ(setsockopt(S, SOL_SOCKET, SO_BROADCAST, (char *)&on, sizeof(on)), 0);
+	get_it();
+	return at;
+}
+
+static void casts(ULONG to, DWORD flag)
+{
+	struct sockaddr_in at = anywhere(to);
+	DWORD n = 0, flags = 0;
+
+	/* One that waits, one that is waited for. */
+	snd_from(S, &at, 5, 'x');
+	EQ(recv_msg(R, &m.msg, &n, NULL, NULL), 0);
+	EQ(m.msg.dwFlags, flag);
+	m.msg.dwFlags = 0;
+	m.msg.Control.len = sizeof(m.control);
+	EQ(recv_msg(R, &m.msg, NULL, &m.ov, NULL), SOCKET_ERROR);
+	EQ(WSAGetLastError(), WSA_IO_PENDING);
+	snd_from(S, &at, 5, 'x');
+	EQ(WSAWaitForMultipleEvents(1, &m.ov.hEvent, TRUE, LIMIT, FALSE), 0);
+	CHECK(WSAGetOverlappedResult(R, &m.ov, &n, FALSE, &flags));
+	EQ(n, 5);
+	EQ(m.msg.dwFlags, flag);
+}
+
+TEST(brm4_one_address)
+{
+	casts(INADDR_LOOPBACK, 0);
+}
+
+TEST(brm4_broadcast_in_a_subnet)
+{
+	casts(0x7fffffff, MSG_BCAST);
+}
+
+TEST(brm4_broadcast_is_peeked_at)
+{
+	struct sockaddr_in at = anywhere(0x7fffffff);
+	DWORD n = 0;
+
+	EQ(ask_for(IP_PKTINFO), 0);
+	snd_from(S, &at, 5, 'x');
+	m.msg.dwFlags = MSG_PEEK;
+	EQ(recv_msg(R, &m.msg, &n, NULL, NULL), 0);
+	EQ(m.msg.dwFlags, MSG_BCAST);
+}
+
 TEST(brm5_control_too_small)
 {
 	DWORD n = 0, flags = 0;

@@ -201,6 +201,8 @@ struct odg_cq_create {
 #define ODG_BIND_NO_UNREACH	(1U << 1)	/* no ICMP port unreachable */
 #define ODG_BIND_NO_NETRESET	(1U << 2)	/* no ICMP time exceeded */
 #define ODG_BIND_PARTIAL	(1U << 3)	/* long datagrams go to several receives */
+#define ODG_BIND_DROP_OLDEST	(1U << 4)	/* a full queue drops its oldest datagrams */
+#define ODG_BIND_NO_QUEUE	(1U << 5)	/* drop what finds no receive posted */
 
 /**
  * struct odg_bind - attach odgram to a UDP socket, or detach it
@@ -208,7 +210,7 @@ struct odg_cq_create {
  * @fd: the socket
  * @flags: ODG_BIND_*; 0 for ODG_UNBIND
  * @max_joined: most bytes of several datagrams in one receive, 0 for one datagram
- *	each; 0 for ODG_UNBIND, and with ODG_BIND_DISCARD
+ *	each; 0 for ODG_UNBIND, and with ODG_BIND_DISCARD, _DROP_OLDEST and _NO_QUEUE
  *
  * Attaching is also done by the first post, with both 0; doing it again changes
  * these only, whatever is posted.  Detaching is refused with EBUSY while
@@ -217,6 +219,12 @@ struct odg_cq_create {
  * An ICMP error that a flag turns off ends no receive and is not kept for the next
  * one; one that was kept already is forgotten.  odg_sock_stats.icmp still counts
  * it, and a socket with IP_RECVERR or IPV6_RECVERR still has it in its error queue.
+ *
+ * A datagram that no receive takes stands in the socket's own queue, and when that is
+ * full (SO_RCVBUF), it is dropped.  With ODG_BIND_DROP_OLDEST those that have waited
+ * longest are dropped, as many as it takes, and may be up to a quarter of SO_RCVBUF
+ * more.  With ODG_BIND_NO_QUEUE none waits; what stands in the queue already, stays.
+ * odg_sock_stats.dropped counts both.
  *
  * Datagrams in pieces: with ODG_BIND_PARTIAL nothing of a datagram is lost that is
  * longer than its receive.  It fills that one, whose completion has status 0 and
@@ -505,6 +513,7 @@ struct odg_cqe {
  * @cpu: CPU that made the completion
  * @ttl: time to live or hop limit of the datagram
  * @tos: type of service or traffic class of the datagram
+ * @broadcast: 1 if @local is a broadcast address, of all or of a subnet; else 0
  * @__reserved: 0
  */
 struct odg_cqe_wide {
@@ -514,7 +523,8 @@ struct odg_cqe_wide {
 	__u32 cpu;
 	__u8 ttl;
 	__u8 tos;
-	__u8 __reserved[34];
+	__u8 broadcast;
+	__u8 __reserved[33];
 };
 
 /*
@@ -800,6 +810,7 @@ struct odg_port_stats {
  * @send_failed: out: sends accepted that ended without sending: an error, cancelled,
  *	or the socket or port was closed
  * @send_pended: out: sends accepted that had to wait for room
+ * @queued_bytes: out: payload of what is in the socket's own queue now
  *
  * delivered = direct + from_queue.  Sends accepted = sent + send_failed +
  * send_depth.  The sums are exact when nothing is in flight.
@@ -825,6 +836,7 @@ struct odg_sock_stats {
 	__aligned_u64 sent_bytes;
 	__aligned_u64 send_failed;
 	__aligned_u64 send_pended;
+	__aligned_u64 queued_bytes;
 };
 
 #endif /* _UAPI_LINUX_ODGRAM_H */

@@ -159,9 +159,9 @@ DWORD odgw_control_flags(const struct odg_cqe_wide *wide)
 		return 0;
 	if (!v4_of(wide))
 		return wide->local[0] == 0xff ? MSG_MCAST : 0;
-	memcpy(&v4, v4_of(wide), sizeof(v4));
-	if (v4 == INADDR_BROADCAST)
+	if (wide->broadcast)
 		return MSG_BCAST;
+	memcpy(&v4, v4_of(wide), sizeof(v4));
 	return IN_MULTICAST(ntohl(v4)) ? MSG_MCAST : 0;
 }
 

@@ -187,6 +187,8 @@ int odgw_sleep(struct pollfd *fds, unsigned int n, uint64_t deadline,
 #define ODGW_NO_NETRESET	0x200	/* SIO_UDP_NETRESET, off */
 #define ODGW_KEEP_REST		0x400	/* ODG_KEEP_REST */
 #define ODGW_COPY		0x800	/* made by DuplicateHandle() */
+#define ODGW_DROP_OLDEST	0x1000	/* SIO_ENABLE_CIRCULAR_QUEUEING */
+#define ODGW_NO_QUEUE		0x2000	/* SO_RCVBUF, 0 */
 
 struct odgw_socket {
 	int fd;
@@ -201,6 +203,8 @@ int odgw_socket_lookup(SOCKET s, struct odgw_socket *sock);
 int odgw_socket_lookup_udp(SOCKET s, struct odgw_socket *sock);
 /* False: no memory to keep it in. */
 bool odgw_socket_mark(int fd, unsigned int attributes, bool on);
+/* One that the kernel is told of: 0, or an error and it is as before. */
+int odgw_socket_set(int fd, unsigned int attribute, bool on);
 /* The size last asked for, of @which SO_RCVBUF or SO_SNDBUF; 0 if none. */
 int odgw_socket_asked_size(int fd, int which);
 void odgw_socket_ask_size(int fd, int which, int size);

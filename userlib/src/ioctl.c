@@ -58,14 +58,32 @@ static int set_nonblocking(struct request *r)
 	       odgw_wsa_from_errno(errno) : 0;
 }
 
-/* Of the next datagram, as on Linux; Windows has the sum of all. */
+/*
+ * readable - the bytes of all that waits.  Linux tells those of the next datagram,
+ * which is what is left for a socket that the module does not serve.
+ */
+static int readable(const struct odgw_socket *sock, DWORD *bytes)
+{
+	struct odg_sock_stats stats;
+	int next;
+
+	if (sock->udp && odgw_queue_stats(sock->fd, &stats)) {
+		*bytes = stats.queued_bytes < UINT32_MAX ?
+			 (DWORD)stats.queued_bytes : UINT32_MAX;
+		return 0;
+	}
+	if (ioctl(sock->fd, FIONREAD, &next))
+		return odgw_wsa_from_errno(errno);
+	*bytes = (DWORD)next;
+	return 0;
+}
+
 static int get_readable(struct request *r)
 {
-	int value;
+	DWORD bytes;
+	int err = readable(r->sock, &bytes);
 
-	if (ioctl(r->sock->fd, FIONREAD, &value))
-		return odgw_wsa_from_errno(errno);
-	return store(r, &value, sizeof(value));
+	return err ? err : store(r, &bytes, sizeof(bytes));
 }
 
 static int get_broadcast(struct request *r)
@@ -130,15 +148,17 @@ static int set_scope(struct request *r)
 					 IPV6_MULTICAST_HOPS, value);
 }
 
+static int set_circular(struct request *r)
+{
+	return odgw_socket_set(r->sock->fd, ODGW_DROP_OLDEST, true);
+}
+
 /* set_reports - whether errors of one kind are reported */
 static int set_reports(struct request *r, unsigned int off)
 {
 	int value, err = number(r, &value);
 
-	if (err)
-		return err;
-	odgw_socket_mark(r->sock->fd, off, !value);
-	return odgw_socket_attach(r->sock->fd);
+	return err ? err : odgw_socket_set(r->sock->fd, off, !value);
 }
 
 static int set_connreset(struct request *r)
@@ -310,6 +330,7 @@ static const struct {
 	{ SIO_ADDRESS_LIST_CHANGE,	await_addresses },
 	{ SIO_ADDRESS_LIST_QUERY,	get_address_list },
 	{ SIO_BASE_HANDLE,		get_base_handle },
+	{ SIO_ENABLE_CIRCULAR_QUEUEING,	set_circular },
 	{ SIO_GET_BROADCAST_ADDRESS,	get_broadcast },
 	{ SIO_GET_EXTENSION_FUNCTION_POINTER, get_extension },
 	{ SIO_GET_INTERFACE_LIST,	get_interface_list },
@@ -412,23 +433,30 @@ static int control_plain(SOCKET s, long cmd, u_long *argp)
 {
 	struct odgw_socket sock;
 	struct odgw_probe probe;
-	int value, err = odgw_socket_lookup(s, &sock);
+	int err = odgw_socket_lookup(s, &sock);
+	struct request r = { .sock = &sock };
+	DWORD bytes;
+	int on;
 
 	if (err)
 		return err;
 	odgw_probe_init(&probe);
 	if (!argp || !odgw_probe_write(&probe, argp, sizeof(*argp)))
 		return WSAEFAULT;
-	if (cmd != FIONBIO && cmd != FIONREAD)
+	switch (cmd) {
+	case FIONBIO:
+		on = *argp != 0;
+		r.in = &on;
+		r.in_len = sizeof(on);
+		return set_nonblocking(&r);
+	case FIONREAD:
+		err = readable(&sock, &bytes);
+		if (!err)
+			*argp = bytes;
+		return err;
+	default:
 		return WSAEOPNOTSUPP;
-	value = *argp != 0;
-	if (cmd == FIONBIO && !value && odgw_netevents_selected(sock.fd))
-		return WSAEINVAL;
-	if (ioctl(sock.fd, (unsigned long)cmd, &value))
-		return odgw_wsa_from_errno(errno);
-	if (cmd == FIONREAD)
-		*argp = (u_long)value;
-	return 0;
+	}
 }
 
 int WSAAPI ioctlsocket(SOCKET s, long cmd, u_long *argp)

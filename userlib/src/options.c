@@ -134,6 +134,17 @@ static int set_size(struct request *r)
 	return err;
 }
 
+/* 0: nothing waits that finds no receive posted. */
+static int set_receive_size(struct request *r)
+{
+	bool none = r->len >= (int)sizeof(int) && !given(r);
+	int err = 0;
+
+	if (none != !!(r->sock->attributes & ODGW_NO_QUEUE))
+		err = odgw_socket_set(r->sock->fd, ODGW_NO_QUEUE, none);
+	return err ? err : set_size(r);
+}
+
 static int get_size(struct request *r)
 {
 	int asked = odgw_socket_asked_size(r->sock->fd, r->name) - 1;
@@ -389,15 +400,7 @@ static int get_coalesced(struct request *r)
 
 static int set_keep_rest(struct request *r)
 {
-	bool before = r->sock->attributes & ODGW_KEEP_REST;
-	int err;
-
-	if (!odgw_socket_mark(r->sock->fd, ODGW_KEEP_REST, given(r)))
-		return WSAENOBUFS;
-	err = odgw_socket_attach(r->sock->fd);
-	if (err)
-		odgw_socket_mark(r->sock->fd, ODGW_KEEP_REST, before);
-	return err;
+	return odgw_socket_set(r->sock->fd, ODGW_KEEP_REST, given(r));
 }
 
 static int get_keep_rest(struct request *r)
@@ -417,7 +420,7 @@ static const struct option {
 	SAME(SOL_SOCKET, SO_OOBINLINE, set_bool, get_bool),
 	SAME(SOL_SOCKET, SO_REUSEADDR, set_reuse, get_bool),
 	{ SOL_SOCKET, SO_EXCLUSIVEADDRUSE, SO_REUSEADDR, set_exclusive, get_exclusive },
-	SAME(SOL_SOCKET, SO_RCVBUF, set_size, get_size),
+	SAME(SOL_SOCKET, SO_RCVBUF, set_receive_size, get_size),
 	SAME(SOL_SOCKET, SO_SNDBUF, set_size, get_size),
 	SAME(SOL_SOCKET, SO_RCVTIMEO, set_timeout, get_timeout),
 	SAME(SOL_SOCKET, SO_SNDTIMEO, set_timeout, get_timeout),

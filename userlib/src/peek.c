@@ -54,6 +54,10 @@ static void show_control(struct odg_cqe_wide *wide, struct msghdr *msg)
 
 			wide->cqe.ifindex = (uint32_t)info->ipi_ifindex;
 			memcpy(wide->local, &info->ipi_addr, 4);
+			/* answered from another address, so it is not our own */
+			wide->broadcast = info->ipi_spec_dst.s_addr !=
+					  info->ipi_addr.s_addr &&
+					  !IN_MULTICAST(ntohl(info->ipi_addr.s_addr));
 		} else if (c->cmsg_level == IPPROTO_IPV6 &&
 			   c->cmsg_type == IPV6_PKTINFO) {
 			const struct in6_pktinfo *info = data;

@@ -501,19 +501,39 @@ void odgw_queue_fini(struct odgw_queue *q)
 	pthread_mutex_unlock(&q->lock);
 }
 
-int odgw_queue_attach(int fd, uint32_t flags, uint32_t max_joined)
+/* process_chan - of the process's queue, with a reference; or NULL */
+static struct odgw_chan *process_chan(void)
 {
 	struct odgw_queue *q = &odgw_process_queue;
 	struct odgw_chan *chan = NULL;
-	int ret;
 
 	pthread_mutex_lock(&q->lock);
 	if (!odgw_is_fork_child() && !open_chan(q))
 		chan = odgw_chan_get(q->chan);
 	pthread_mutex_unlock(&q->lock);
+	return chan;
+}
+
+int odgw_queue_attach(int fd, uint32_t flags, uint32_t max_joined)
+{
+	struct odgw_chan *chan = process_chan();
+	int ret;
+
 	if (!chan)
 		return WSASYSNOTREADY;
 	ret = odg_bind_joined(chan->port, fd, flags, max_joined);
 	odgw_chan_put(chan);
 	return ret ? odgw_wsa_from_errno(ret) : 0;
+}
+
+bool odgw_queue_stats(int fd, struct odg_sock_stats *stats)
+{
+	struct odgw_chan *chan = process_chan();
+	int ret;
+
+	if (!chan)
+		return false;
+	ret = odg_sock_read_stats(chan->port, fd, stats);
+	odgw_chan_put(chan);
+	return !ret;
 }

@@ -181,6 +181,8 @@ void odgw_queue_forget(struct odgw_queue *q);	/* fini in the child */
  * which comes earlier is remembered for it (B-U2).
  */
 int odgw_queue_attach(int fd, uint32_t flags, uint32_t max_joined);
+/* What the module counts of a socket; false: it does not serve it. */
+bool odgw_queue_stats(int fd, struct odg_sock_stats *stats);
 
 /* waiter.c: waiting for one op */
 

@@ -32,7 +32,8 @@
 
 /* What is the socket's, not the descriptor's. */
 #define OF_THE_SOCKET	(ODGW_EXCLUSIVE | ODGW_TIMESTAMPS | ODGW_NO_UNREACH | \
-			 ODGW_NO_NETRESET | ODGW_KEEP_REST)
+			 ODGW_NO_NETRESET | ODGW_KEEP_REST | ODGW_DROP_OLDEST | \
+			 ODGW_NO_QUEUE)
 
 struct entry {
 	atomic_uint attributes;		/* ODGW_* */
@@ -211,8 +212,26 @@ int odgw_socket_attach(int fd)
 	return odgw_queue_attach(fd,
 		(attributes & ODGW_NO_UNREACH ? ODG_BIND_NO_UNREACH : 0) |
 		(attributes & ODGW_NO_NETRESET ? ODG_BIND_NO_NETRESET : 0) |
-		(attributes & ODGW_KEEP_REST ? ODG_BIND_PARTIAL : 0),
+		(attributes & ODGW_KEEP_REST ? ODG_BIND_PARTIAL : 0) |
+		(attributes & ODGW_DROP_OLDEST ? ODG_BIND_DROP_OLDEST : 0) |
+		(attributes & ODGW_NO_QUEUE ? ODG_BIND_NO_QUEUE : 0),
 		odgw_socket_coalesced(fd));
+}
+
+int odgw_socket_set(int fd, unsigned int attribute, bool on)
+{
+	struct entry *entry = make_entry(fd);
+	unsigned int before;
+	int err;
+
+	if (!entry)
+		return WSAENOBUFS;
+	before = atomic_load(&entry->attributes) & attribute;
+	odgw_socket_mark(fd, attribute, on);
+	err = odgw_socket_attach(fd);
+	if (err)
+		odgw_socket_mark(fd, attribute, before);
+	return err;
 }
 
 DWORD odgw_socket_coalesced(int fd)
