@@ -63,6 +63,23 @@ static inline void odg_sk_drops_inc(struct sock *sk)
 #endif
 }
 
+/*
+ * 6.9, 6.6.26, 6.1.85: to a socket with encap_rcv the stack gives nothing that it has
+ * joined, whether UDP_GRO is set or not.
+ */
+static inline bool odg_hook_gets_joined(const struct sk_buff *skb)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 85) || \
+	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0) && \
+	 LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 26)) || \
+	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0) && \
+	 LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0))
+	return skb_is_gso(skb);
+#else
+	return false;
+#endif
+}
+
 /* By 7.3 UDP-Lite is gone, and its counters with it. */
 #ifdef IS_UDPLITE
 #define ODG_UDP_INC_STATS(net, field) __UDP_INC_STATS(net, field, 0)

@@ -238,7 +238,8 @@ int odg_encap_rcv(struct sock *sk, struct sk_buff *skb)
 	u32 flags;
 	int ret;
 
-	if (unlikely(!binding))
+	/* in the queue it is taken apart */
+	if (unlikely(!binding || odg_hook_gets_joined(skb)))
 		return ODG_PASS_ON;
 	flags = READ_ONCE(binding->flags);
 	if (unlikely(flags & ODG_BIND_UNUSUAL)) {
