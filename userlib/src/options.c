@@ -414,10 +414,11 @@ static const struct option {
 	handler set, get;
 } options[] = {
 #define SAME(level, name, set, get)	{ level, name, name, set, get }
-	SAME(SOL_SOCKET, SO_BROADCAST, set_bool, get_bool),
-	SAME(SOL_SOCKET, SO_DONTROUTE, set_bool, get_bool),
-	SAME(SOL_SOCKET, SO_KEEPALIVE, set_bool, get_bool),
-	SAME(SOL_SOCKET, SO_OOBINLINE, set_bool, get_bool),
+#define BOOL(level, name)		SAME(level, name, set_bool, get_bool)
+	BOOL(SOL_SOCKET, SO_BROADCAST),
+	BOOL(SOL_SOCKET, SO_DONTROUTE),
+	BOOL(SOL_SOCKET, SO_KEEPALIVE),
+	BOOL(SOL_SOCKET, SO_OOBINLINE),
 	SAME(SOL_SOCKET, SO_REUSEADDR, set_reuse, get_bool),
 	{ SOL_SOCKET, SO_EXCLUSIVEADDRUSE, SO_REUSEADDR, set_exclusive, get_exclusive },
 	SAME(SOL_SOCKET, SO_RCVBUF, set_receive_size, get_size),
@@ -431,9 +432,9 @@ static const struct option {
 	SAME(SOL_SOCKET, SO_PROTOCOL_INFOA, refuse, get_info_a),
 
 	SAME(IPPROTO_IP, IP_HDRINCL, refuse_as_invalid, refuse_as_invalid),
-	SAME(IPPROTO_IP, IP_PKTINFO, set_bool, get_bool),
-	SAME(IPPROTO_IP, IP_RECVTTL, set_bool, get_bool),
-	SAME(IPPROTO_IP, IP_RECVTOS, set_bool, get_bool),
+	BOOL(IPPROTO_IP, IP_PKTINFO),
+	BOOL(IPPROTO_IP, IP_RECVTTL),
+	BOOL(IPPROTO_IP, IP_RECVTOS),
 	{ IPPROTO_IP, IP_DONTFRAGMENT, IP_MTU_DISCOVER, set_dont_fragment, get_dont_fragment },
 	SAME(IPPROTO_IP, IP_RECEIVE_BROADCAST, accept_bool, give_true),
 	SAME(IPPROTO_IP, IP_MULTICAST_IF, set_multicast_if, NULL),
@@ -444,9 +445,9 @@ static const struct option {
 	SAME(IPPROTO_IP, IP_BLOCK_SOURCE, set_source, refuse),
 	SAME(IPPROTO_IP, IP_UNBLOCK_SOURCE, set_source, refuse),
 
-	SAME(IPPROTO_IPV6, IPV6_V6ONLY, set_bool, get_bool),
-	SAME(IPPROTO_IPV6, IPV6_DONTFRAG, set_bool, get_bool),
-	SAME(IPPROTO_IPV6, IPV6_RECVTCLASS, set_bool, get_bool),
+	BOOL(IPPROTO_IPV6, IPV6_V6ONLY),
+	BOOL(IPPROTO_IPV6, IPV6_DONTFRAG),
+	BOOL(IPPROTO_IPV6, IPV6_RECVTCLASS),
 	SAME(IPPROTO_IPV6, IPV6_UNICAST_IF, set_unicast_if6, get_unicast_if6),
 	{ IPPROTO_IPV6, IPV6_PKTINFO, IPV6_RECVPKTINFO, set_pktinfo6, get_bool },
 	{ IPPROTO_IPV6, IPV6_HOPLIMIT, IPV6_RECVHOPLIMIT, set_bool, get_bool },
@@ -456,6 +457,7 @@ static const struct option {
 
 	SAME(SOL_ODGRAM, ODG_KEEP_REST, set_keep_rest, get_keep_rest),
 #undef SAME
+#undef BOOL
 };
 
 static const struct option *find(int level, int name)

@@ -352,10 +352,11 @@ static int send_to(struct call *c, SOCKET s)
 	return err;
 }
 
-int WSAAPI WSASendTo(SOCKET s, LPWSABUF buffers, DWORD nr_buffers, LPDWORD bytes,
-		     DWORD flags, const struct sockaddr *to, int tolen,
-		     LPWSAOVERLAPPED ov,
-		     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+/* send_buffers - @no_peer: the code if there is neither @to nor a peer */
+static int send_buffers(SOCKET s, LPWSABUF buffers, DWORD nr_buffers, LPDWORD bytes,
+			DWORD flags, const struct sockaddr *to, int tolen,
+			LPWSAOVERLAPPED ov,
+			LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, int no_peer)
 {
 	struct call c = {
 		.buffers = buffers,
@@ -366,7 +367,7 @@ int WSAAPI WSASendTo(SOCKET s, LPWSABUF buffers, DWORD nr_buffers, LPDWORD bytes
 		.tolen = tolen,
 		.ov = ov,
 		.routine = routine,
-		.no_peer = WSAEDESTADDRREQ,
+		.no_peer = no_peer,
 	};
 	int err = odgw_enter();
 
@@ -375,24 +376,21 @@ int WSAAPI WSASendTo(SOCKET s, LPWSABUF buffers, DWORD nr_buffers, LPDWORD bytes
 	return odgw_leave(err) ? SOCKET_ERROR : 0;
 }
 
+int WSAAPI WSASendTo(SOCKET s, LPWSABUF buffers, DWORD nr_buffers, LPDWORD bytes,
+		     DWORD flags, const struct sockaddr *to, int tolen,
+		     LPWSAOVERLAPPED ov,
+		     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+	return send_buffers(s, buffers, nr_buffers, bytes, flags, to, tolen, ov,
+			    routine, WSAEDESTADDRREQ);
+}
+
 int WSAAPI WSASend(SOCKET s, LPWSABUF buffers, DWORD nr_buffers, LPDWORD bytes,
 		   DWORD flags, LPWSAOVERLAPPED ov,
 		   LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
-	struct call c = {
-		.buffers = buffers,
-		.nr_buffers = nr_buffers,
-		.bytes = bytes,
-		.flags = flags,
-		.ov = ov,
-		.routine = routine,
-		.no_peer = WSAENOTCONN,
-	};
-	int err = odgw_enter();
-
-	if (!err)
-		err = send_to(&c, s);
-	return odgw_leave(err) ? SOCKET_ERROR : 0;
+	return send_buffers(s, buffers, nr_buffers, bytes, flags, NULL, 0, ov,
+			    routine, WSAENOTCONN);
 }
 
 /* take_message - the parts of a WSAMSG; its dwFlags are not for sends */

@@ -440,17 +440,6 @@ static int create_from(struct triple want, const WSAPROTOCOL_INFOW *info,
 	return create(want, flags, 0, fd);
 }
 
-static SOCKET create_socket(struct triple want, const WSAPROTOCOL_INFOW *info,
-			    DWORD flags)
-{
-	int err = odgw_enter();
-	int fd = -1;
-
-	if (!err)
-		err = create_from(want, info, flags, &fd);
-	return odgw_leave(err) ? INVALID_SOCKET : (SOCKET)fd;
-}
-
 /* in_protocol_info - the fields that matter of either form, in the wide one */
 static int in_protocol_info(const void *info, size_t size, WSAPROTOCOL_INFOW *w)
 {
@@ -464,28 +453,36 @@ static int in_protocol_info(const void *info, size_t size, WSAPROTOCOL_INFOW *w)
 	return 0;
 }
 
+/* create_socket - @info: NULL, or of either form and @size bytes */
+static SOCKET create_socket(struct triple want, const void *info, size_t size,
+			    DWORD flags)
+{
+	int fd = -1, err = odgw_enter();
+	WSAPROTOCOL_INFOW wide;
+
+	if (!err && info)
+		err = in_protocol_info(info, size, &wide);
+	if (!err)
+		err = create_from(want, info ? &wide : NULL, flags, &fd);
+	return odgw_leave(err) ? INVALID_SOCKET : (SOCKET)fd;
+}
+
 SOCKET WSAAPI WSASocketA(int af, int type, int protocol,
 			 LPWSAPROTOCOL_INFOA info, GROUP g, DWORD flags)
 {
 	struct triple want = { af, type, protocol };
-	WSAPROTOCOL_INFOW wide;
 
 	(void)g;
-	if (info && in_protocol_info(info, sizeof(*info), &wide))
-		return odgw_leave(WSAEFAULT), INVALID_SOCKET;
-	return create_socket(want, info ? &wide : NULL, flags);
+	return create_socket(want, info, sizeof(*info), flags);
 }
 
 SOCKET WSAAPI WSASocketW(int af, int type, int protocol,
 			 LPWSAPROTOCOL_INFOW info, GROUP g, DWORD flags)
 {
 	struct triple want = { af, type, protocol };
-	WSAPROTOCOL_INFOW wide;
 
 	(void)g;
-	if (info && in_protocol_info(info, sizeof(*info), &wide))
-		return odgw_leave(WSAEFAULT), INVALID_SOCKET;
-	return create_socket(want, info ? &wide : NULL, flags);
+	return create_socket(want, info, sizeof(*info), flags);
 }
 
 static bool asks_for_udp(int af, int type, int protocol)
