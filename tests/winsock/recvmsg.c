@@ -3,6 +3,7 @@
 #include "harness.h"
 
 #include <mswsock.h>
+#include <time.h>
 
 static LPFN_WSARECVMSG recv_msg;
 
@@ -433,6 +434,68 @@ TEST(brm8_brm3_coalesced_datagrams_are_peeked_at)
 	EQ(told(IPPROTO_UDP, UDP_COALESCED_INFO), 4);
 #else
 	SKIP("these headers have no coalescing");
+#endif
+}
+
+#ifdef SIO_TIMESTAMPING
+static uint64_t wall_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+#endif
+
+TEST(brm8_time_of_arrival)
+{
+#ifdef SIO_TIMESTAMPING
+	TIMESTAMPING_CONFIG config = { .Flags = TIMESTAMPING_FLAG_RX };
+	uint64_t before, stamp;
+	WSACMSGHDR *c;
+	DWORD n = 0;
+	int i;
+
+	if (under_windows())
+		SKIP("it tells in other units there");
+	pair();
+	get_it();
+	EQ(WSAIoctl(R, SIO_TIMESTAMPING, &config, sizeof(config) - 1, NULL, 0, &n, NULL,
+		    NULL), SOCKET_ERROR);
+	EQ(WSAGetLastError(), WSAEFAULT);
+	EQ(WSAIoctl(R, SIO_TIMESTAMPING, &config, sizeof(config), NULL, 0, &n, NULL, NULL), 0);
+	/* One that waits, one that is waited for. */
+	for (i = 0; i < 2; i++) {
+		before = wall_ns();
+		m.msg.Control.len = sizeof(m.control);
+		if (!i)
+			snd(5);
+		EQ(recv_msg(R, &m.msg, NULL, &m.ov, NULL) ? WSAGetLastError() : 0,
+		   i ? WSA_IO_PENDING : 0);
+		if (i)
+			snd(5);
+		EQ(WSAWaitForMultipleEvents(1, &m.ov.hEvent, TRUE, LIMIT, FALSE), 0);
+		c = WSA_CMSG_FIRSTHDR(&m.msg);
+		CHECK(c != NULL);
+		EQ(c->cmsg_level, SOL_SOCKET);
+		EQ(c->cmsg_type, SO_TIMESTAMP);
+		EQ(c->cmsg_len, sizeof(*c) + sizeof(stamp));
+		memcpy(&stamp, WSA_CMSG_DATA(c), sizeof(stamp));
+		CHECK(stamp >= before);
+		CHECK(stamp <= wall_ns());
+	}
+	config.Flags = 0;
+	EQ(WSAIoctl(R, SIO_TIMESTAMPING, &config, sizeof(config), NULL, 0, &n, NULL, NULL), 0);
+	m.msg.Control.len = sizeof(m.control);
+	snd(5);
+	EQ(recv_msg(R, &m.msg, &n, NULL, NULL), 0);
+	EQ(m.msg.Control.len, 0);
+	config.Flags = TIMESTAMPING_FLAG_TX;
+	EQ(WSAIoctl(R, SIO_TIMESTAMPING, &config, sizeof(config), NULL, 0, &n, NULL, NULL),
+	   SOCKET_ERROR);
+	EQ(WSAGetLastError(), WSAEOPNOTSUPP);
+#else
+	SKIP("these headers have no time stamps");
 #endif
 }
 
