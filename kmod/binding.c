@@ -296,15 +296,17 @@ EXPORT_SYMBOL_IF_KUNIT(odg_binding_attach);
 void odg_binding_set(struct odg_binding *binding, struct sock *sk, u32 flags,
 		     u32 max_joined)
 {
+	struct udp_sock *up = udp_sk(sk);
+
 	lock_sock(sk);
 	spin_lock_bh(&binding->lock);
 	WRITE_ONCE(binding->flags, flags | (binding->flags & ~ODG_BIND_FLAGS));
 	WRITE_ONCE(binding->max_joined, max_joined);
 	if (!odg_icmp_wanted(binding, binding->icmp_status))
 		binding->icmp_status = 0;
-	if (!binding->dead)
-		WRITE_ONCE(udp_sk(sk)->encap_rcv,
-			   max_joined ? NULL : odg_encap_rcv);
+	/* unless the program turned it into another encapsulation meanwhile */
+	if (!binding->dead && READ_ONCE(up->encap_type) == ODG_ENCAP_TYPE)
+		WRITE_ONCE(up->encap_rcv, max_joined ? NULL : odg_encap_rcv);
 	spin_unlock_bh(&binding->lock);
 	release_sock(sk);
 }
