@@ -405,7 +405,8 @@ int odg_binding_append(struct odg_binding *binding, struct odg_op *op)
 		binding->depth++;
 		WRITE_ONCE(op->binding, binding);
 		/* behind entries of a ring that the kernel has not been told of */
-		odg_drain(binding);
+		if (rcu_access_pointer(binding->rq))
+			odg_drain(binding);
 	}
 	spin_unlock_bh(&binding->lock);
 	return ret;

@@ -179,6 +179,28 @@ static int odg_ioctl_post(struct odg_port *port, union odg_arg *arg)
 	return odg_post(port, &arg->post);
 }
 
+/*
+ * The call that is made for each receive: its argument crosses the border field by
+ * field, if it is as long as we know it.
+ */
+static bool odg_import_post(struct odg_post *post,
+			    const struct odg_post __user *upost)
+{
+	if (!user_read_access_begin(upost, sizeof(*upost)))
+		return false;
+	unsafe_get_user(post->size, &upost->size, err_fault);
+	unsafe_get_user(post->fd, &upost->fd, err_fault);
+	unsafe_get_user(post->recvs, &upost->recvs, err_fault);
+	unsafe_get_user(post->count, &upost->count, err_fault);
+	unsafe_get_user(post->flags, &upost->flags, err_fault);
+	user_read_access_end();
+	return post->size == sizeof(*post);
+
+err_fault:
+	user_read_access_end();
+	return false;
+}
+
 static int odg_ioctl_cancel(struct odg_port *port, union odg_arg *arg)
 {
 	return odg_cancel(port, &arg->cancel);
@@ -275,9 +297,9 @@ static const struct odg_ioctl odg_ioctls[] = {
 	ODG_IOCTL(ODG_SEND, odg_ioctl_send, send, flags, false),
 };
 
-static long odg_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
+static noinline long odg_ioctl_any(struct file *file, unsigned int cmd,
+				   void __user *uptr)
 {
-	void __user *uptr = (void __user *)uarg;
 	const struct odg_ioctl *ioctl;
 	union odg_arg arg = {};
 	u32 size;
@@ -304,6 +326,16 @@ static long odg_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	if (ret >= 0 && ioctl->answers && copy_to_user(uptr, &arg, size))
 		return -EFAULT;
 	return ret;
+}
+
+static long odg_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
+{
+	void __user *uptr = (void __user *)uarg;
+	struct odg_post post;
+
+	if (cmd == ODG_POST && odg_import_post(&post, uptr))
+		return odg_post(file->private_data, &post);
+	return odg_ioctl_any(file, cmd, uptr);
 }
 
 static int odg_open(struct inode *inode, struct file *file)

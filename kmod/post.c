@@ -22,6 +22,8 @@
 #include <linux/instrumented.h>
 #include <linux/net.h>
 #include <linux/odgram.h>
+#include <linux/pid.h>
+#include <linux/pid_namespace.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include <net/inet_sock.h>
@@ -43,7 +45,6 @@
  * struct odg_posting - one receive on its way in
  * @port: where it will complete
  * @binding: the socket's
- * @tid: who posts
  * @event: the last receive's event, since the next often has the same
  * @event_fd: its descriptor, -1 before there was one
  * @urecv: the program's description, for the answers
@@ -57,7 +58,6 @@
 struct odg_posting {
 	struct odg_port *port;
 	struct odg_binding *binding;
-	pid_t tid;
 	struct fd event;
 	int event_fd;
 	struct odg_recv __user *urecv;
@@ -77,6 +77,18 @@ static bool odg_is_udp(const struct socket *sock)
 	       (sk->sk_family == AF_INET || sk->sk_family == AF_INET6);
 }
 
+static struct socket *odg_socket_of(struct file *file)
+{
+	struct socket *sock;
+
+	if (!file)
+		return ERR_PTR(-EBADF);
+	sock = sock_from_file(file);
+	if (!sock)
+		return ERR_PTR(-ENOTSOCK);
+	return odg_is_udp(sock) ? sock : ERR_PTR(-EOPNOTSUPP);
+}
+
 /**
  * odg_udp_socket - the socket behind a descriptor, if odgram can serve it
  * @fd: the descriptor
@@ -86,16 +98,11 @@ static bool odg_is_udp(const struct socket *sock)
  */
 struct socket *odg_udp_socket(int fd)
 {
-	struct socket *sock;
-	int ret;
+	struct file *file = fget(fd);
+	struct socket *sock = odg_socket_of(file);
 
-	sock = sockfd_lookup(fd, &ret);
-	if (!sock)
-		return ERR_PTR(ret);
-	if (!odg_is_udp(sock)) {
-		sockfd_put(sock);
-		return ERR_PTR(-EOPNOTSUPP);
-	}
+	if (file && IS_ERR(sock))
+		fput(file);
 	return sock;
 }
 
@@ -119,6 +126,14 @@ err_fault:
 	return -EFAULT;
 }
 
+/* Now; or the time that was taken a moment ago, for want of the stack's. */
+static u64 odg_done_ns(const struct odg_cqe *cqe)
+{
+	if (cqe->rx_ns && !(cqe->flags & ODG_CQE_RX_STACK))
+		return cqe->rx_ns;
+	return ktime_get_real_ns();
+}
+
 /* Write a completion that is known at once to odg_recv.result or its like. */
 int odg_write_result(const struct odg_port *port, u64 result, u64 user_data,
 		     struct odg_cqe_wide *cqe)
@@ -129,7 +144,7 @@ int odg_write_result(const struct odg_port *port, u64 result, u64 user_data,
 	cqe->cqe.user_data = user_data;
 	/* copies of constant size, which spares them a check */
 	if (odg_port_is_wide(port)) {
-		cqe->done_ns = ktime_get_real_ns();
+		cqe->done_ns = odg_done_ns(&cqe->cqe);
 		cqe->cpu = raw_smp_processor_id();
 		left = copy_to_user(uresult, cqe, sizeof(*cqe));
 	} else {
@@ -369,6 +384,14 @@ static int odg_need_op(struct odg_posting *p)
 	return 0;
 }
 
+/* What gettid(2) says; nearly all tasks are in the first name space. */
+static pid_t odg_gettid(void)
+{
+	if (likely(ns_of_pid(task_pid(current)) == &init_pid_ns))
+		return current->pid;
+	return task_pid_vnr(current);
+}
+
 /* Wait in the FIFO.  -EAGAIN: something came that has to be taken first. */
 static int odg_pend(struct odg_posting *p)
 {
@@ -382,7 +405,7 @@ static int odg_pend(struct odg_posting *p)
 		op->pages = op->buf.nr;
 	}
 	op->eventfd = p->eventfd;
-	op->tid = p->tid;
+	op->tid = odg_gettid();
 
 	ret = odg_answer(p, ODG_RECV_PENDING);
 	if (ret)
@@ -499,14 +522,15 @@ static int odg_post_all(struct odg_port *port, struct odg_binding *binding,
 			const struct odg_post *arg)
 {
 	struct odg_recv __user *urecvs = u64_to_user_ptr(arg->recvs);
-	struct odg_posting p = {
-		.port = port,
-		.binding = binding,
-		.tid = task_pid_vnr(current),
-		.event_fd = -1,
-	};
+	struct odg_posting p;
 	int ret = 0;
 	u32 i;
+
+	/* the rest is filled as far as it is used */
+	p.port = port;
+	p.binding = binding;
+	p.event = (struct fd) {};
+	p.event_fd = -1;
 
 	for (i = 0; i < arg->count; i++) {
 		p.urecv = &urecvs[i];
@@ -520,6 +544,14 @@ static int odg_post_all(struct odg_port *port, struct odg_binding *binding,
 	return i ? i : ret;
 }
 
+/* Nothing can arrive at a socket without a port yet. */
+static struct odg_binding *odg_attach_bound(struct sock *sk)
+{
+	if (!READ_ONCE(inet_sk(sk)->inet_num))
+		return ERR_PTR(-EINVAL);
+	return odg_binding_attach(sk);
+}
+
 /**
  * odg_attach_receiver - attach to a socket that receives are to be posted to
  * @fd: its descriptor
@@ -530,46 +562,48 @@ static int odg_post_all(struct odg_port *port, struct odg_binding *binding,
 struct socket *odg_attach_receiver(int fd, struct odg_binding **binding)
 {
 	struct socket *sock;
-	int ret;
 
 	sock = odg_udp_socket(fd);
 	if (IS_ERR(sock))
 		return sock;
-	/* nothing can arrive yet */
-	ret = -EINVAL;
-	if (!READ_ONCE(inet_sk(sock->sk)->inet_num))
-		goto err_put;
-	*binding = odg_binding_attach(sock->sk);
-	ret = PTR_ERR_OR_ZERO(*binding);
-	if (ret)
-		goto err_put;
+	*binding = odg_attach_bound(sock->sk);
+	if (IS_ERR(*binding)) {
+		sockfd_put(sock);
+		return ERR_CAST(*binding);
+	}
 	return sock;
-
-err_put:
-	sockfd_put(sock);
-	return ERR_PTR(ret);
 }
 
 int odg_post(struct odg_port *port, const struct odg_post *arg)
 {
 	struct odg_binding *binding;
 	struct socket *sock;
-	int ret = -ESHUTDOWN;
+	struct fd f;
+	int ret;
 
 	if (arg->flags || !arg->count || arg->count > ODG_MAX_POSTS)
 		return -EINVAL;
 	if (!odg_port_ready(port))
 		return -ENXIO;
 
-	sock = odg_attach_receiver(arg->fd, &binding);
-	if (IS_ERR(sock))
-		return PTR_ERR(sock);
-	if (!(READ_ONCE(sock->sk->sk_shutdown) & RCV_SHUTDOWN)) {
+	f = fdget(arg->fd);
+	sock = odg_socket_of(odg_fd_file(f));
+	ret = PTR_ERR_OR_ZERO(sock);
+	if (ret)
+		goto out;
+	binding = odg_attach_bound(sock->sk);
+	ret = PTR_ERR_OR_ZERO(binding);
+	if (ret)
+		goto out;
+	if (READ_ONCE(sock->sk->sk_shutdown) & RCV_SHUTDOWN) {
+		ret = -ESHUTDOWN;
+	} else {
 		odg_wait_set_source(port, binding);
 		ret = odg_post_all(port, binding, arg);
 	}
 	odg_binding_put(binding);
-	sockfd_put(sock);
+out:
+	fdput(f);
 	return ret;
 }
 EXPORT_SYMBOL_IF_KUNIT(odg_post);
