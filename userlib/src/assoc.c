@@ -25,6 +25,7 @@ struct kept {
 typedef _Atomic(struct kept *) entry;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool any_event;		/* was there ever one? */
 static _Atomic(entry *) chunks[MAX_CHUNKS];
 
 /* entry_of - of a descriptor; NULL: it never had anything */
@@ -169,6 +170,7 @@ struct odgw_event *odgw_assoc_event(int fd, int *err)
 	k = use(fd);
 	if (k && !k->event) {
 		k->event = odgw_event_new(true, false, err);
+		atomic_store(&any_event, true);
 		fresh = k->event && !(k->modes & FILE_SKIP_SET_EVENT_ON_HANDLE);
 	}
 	if (k)
@@ -181,11 +183,15 @@ struct odgw_event *odgw_assoc_event(int fd, int *err)
 	return ev;
 }
 
+/*
+ * Few programs wait for sockets.  Who completes an op and finds no event yet did so,
+ * with the queue locked, before odgw_assoc_event() asks whether one is in flight.
+ */
 void odgw_assoc_signal(int fd, bool signaled)
 {
 	struct kept *k;
 
-	if (!has_any(fd))
+	if (!atomic_load(&any_event) || !has_any(fd))
 		return;
 	pthread_mutex_lock(&lock);
 	k = find(fd);

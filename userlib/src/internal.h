@@ -307,14 +307,51 @@ bool odgw_info_names(const WSAPROTOCOL_INFOW *info, pid_t *pid, int *fd);
 
 /* probe.c: pointers of the caller that may be bad */
 
+/* Larger pages only make for a question too many. */
+#define ODGW_PAGE	((uintptr_t)4096)
+#define ODGW_KNOWN	16
+
 struct odgw_probe {
 	uintptr_t stack;		/* the page of the caller's frame */
 	uint64_t changes;		/* of the memory map, until it began */
+	uintptr_t *known;		/* pages, each at the low bits of its number */
 };
 
 void odgw_probe_init(struct odgw_probe *probe);
-bool odgw_probe_read(struct odgw_probe *probe, const void *p, size_t n);
-bool odgw_probe_write(struct odgw_probe *probe, void *p, size_t n);
+bool odgw_probe_ask_read(struct odgw_probe *probe, const void *p, size_t n);
+bool odgw_probe_ask_write(struct odgw_probe *probe, void *p, size_t n);
+
+static inline bool odgw_probe_knows(const struct odgw_probe *probe,
+				    uintptr_t page)
+{
+	return probe->known[page / ODGW_PAGE % ODGW_KNOWN] == page ||
+	       page == probe->stack;
+}
+
+/* odgw_probe_is_known - within one page that can be written to */
+static inline bool odgw_probe_is_known(const struct odgw_probe *probe,
+				       const void *p, size_t n)
+{
+	uintptr_t offset = (uintptr_t)p % ODGW_PAGE;
+
+	return n <= ODGW_PAGE - offset &&
+	       odgw_probe_knows(probe, (uintptr_t)p - offset);
+}
+
+/* Ask for the writes first: what can be written is not asked about again. */
+static inline bool odgw_probe_read(struct odgw_probe *probe, const void *p,
+				   size_t n)
+{
+	return odgw_probe_is_known(probe, p, n) ||
+	       odgw_probe_ask_read(probe, p, n);
+}
+
+static inline bool odgw_probe_write(struct odgw_probe *probe, void *p, size_t n)
+{
+	return odgw_probe_is_known(probe, p, n) ||
+	       odgw_probe_ask_write(probe, p, n);
+}
+
 /* Answers may be kept from now on, if the kernel tells of changes. */
 void odgw_probe_watch(void);
 void odgw_probe_forked(void);

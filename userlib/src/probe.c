@@ -30,9 +30,6 @@
 #include "internal.h"
 #include "port.h"
 
-/* Larger pages only make for a question too many. */
-#define PAGE		((uintptr_t)4096)
-
 static bool can_write(uintptr_t word)
 {
 	static uint32_t nobody;
@@ -52,12 +49,10 @@ static bool can_read(uintptr_t word)
 	       errno != EFAULT;
 }
 
-/* Pages that can be written to; an entry for each, by the low bits of its number. */
-#define KNOWN		16
-
+/* Pages that can be written to; ~0: none. */
 static _Thread_local struct {
 	uint64_t changes;		/* as of which they were asked about; 0: none */
-	uintptr_t pages[KNOWN];
+	uintptr_t pages[ODGW_KNOWN];
 } known;
 
 /* Its port is open until the process ends: who reads the count takes no lock. */
@@ -90,53 +85,43 @@ static uint64_t changes_now(void)
 
 void odgw_probe_init(struct odgw_probe *probe)
 {
-	probe->stack = (uintptr_t)__builtin_frame_address(0) & ~(PAGE - 1);
+	probe->stack = (uintptr_t)__builtin_frame_address(0) & ~(ODGW_PAGE - 1);
 	probe->changes = changes_now();
+	probe->known = known.pages;
 	if (probe->changes && probe->changes == known.changes)
 		return;
-	memset(known.pages, 0, sizeof(known.pages));
+	memset(known.pages, 0xff, sizeof(known.pages));
 	known.changes = probe->changes;
 }
 
-static uintptr_t *place_of(uintptr_t page)
-{
-	return &known.pages[page / PAGE % KNOWN];
-}
-
-static bool is_known(const struct odgw_probe *probe, uintptr_t page)
-{
-	return page == probe->stack || page == *place_of(page);
-}
-
-bool odgw_probe_write(struct odgw_probe *probe, void *p, size_t n)
+bool odgw_probe_ask_write(struct odgw_probe *probe, void *p, size_t n)
 {
 	uintptr_t addr = (uintptr_t)p;
-	uintptr_t page = addr & ~(PAGE - 1);
+	uintptr_t page = addr & ~(ODGW_PAGE - 1);
 
-	if (addr + n < addr || (n && !page))
+	if (addr + n < addr)
 		return false;
-	for (; page < addr + n; page += PAGE) {
-		if (is_known(probe, page))
+	for (; page < addr + n; page += ODGW_PAGE) {
+		if (odgw_probe_knows(probe, page))
 			continue;
 		if (!can_write((addr > page ? addr : page) & ~(uintptr_t)3))
 			return false;
 		/* Unless a signal handler's call has begun a new list. */
 		if (known.changes == probe->changes)
-			*place_of(page) = page;
+			probe->known[page / ODGW_PAGE % ODGW_KNOWN] = page;
 	}
 	return true;
 }
 
-/* Ask this after the writes: what can be written is not asked about again. */
-bool odgw_probe_read(struct odgw_probe *probe, const void *p, size_t n)
+bool odgw_probe_ask_read(struct odgw_probe *probe, const void *p, size_t n)
 {
 	uintptr_t addr = (uintptr_t)p;
-	uintptr_t page = addr & ~(PAGE - 1);
+	uintptr_t page = addr & ~(ODGW_PAGE - 1);
 
-	if (addr + n < addr || (n && !page))
+	if (addr + n < addr)
 		return false;
-	for (; page < addr + n; page += PAGE)
-		if (!is_known(probe, page) &&
+	for (; page < addr + n; page += ODGW_PAGE)
+		if (!odgw_probe_knows(probe, page) &&
 		    !can_read((addr > page ? addr : page) & ~(uintptr_t)3))
 			return false;
 	return true;

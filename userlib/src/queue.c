@@ -29,15 +29,12 @@ struct odgw_queue odgw_process_queue = {
 	.entries = PROCESS_ENTRIES,
 };
 
-/* open_chan - make it if it is not there; lock held */
-static int open_chan(struct odgw_queue *q)
+static int make_chan(struct odgw_queue *q)
 {
 	struct odgw_chan *chan;
 	int cancel_state, ret;
 	uint32_t i;
 
-	if (q->chan)
-		return 0;
 	chan = calloc(1, sizeof(*chan) + q->entries * sizeof(*chan->records));
 	if (!chan)
 		return WSAENOBUFS;
@@ -59,6 +56,12 @@ static int open_chan(struct odgw_queue *q)
 	if (q->opened)
 		q->opened(q, chan->port);
 	return 0;
+}
+
+/* open_chan - make it if it is not there; lock held */
+static int open_chan(struct odgw_queue *q)
+{
+	return q->chan ? 0 : make_chan(q);
 }
 
 struct odgw_chan *odgw_chan_get(struct odgw_chan *chan)
@@ -275,7 +278,7 @@ static int settle(struct odgw_queue *q, struct odgw_chan *chan,
 	} else {
 		/* what came before is told before */
 		odgw_queue_reap_locked(q);
-		*end = complete(q, rec, &ticket->done, true);
+		*end = complete(q, rec, ticket->done, true);
 		ret = 0;
 	}
 	pthread_mutex_unlock(&q->lock);
@@ -285,7 +288,8 @@ static int settle(struct odgw_queue *q, struct odgw_chan *chan,
 int odgw_queue_start(struct odgw_queue *q, const struct odgw_op *op,
 		     odgw_start start, void *arg, struct odgw_end *end)
 {
-	struct odgw_ticket ticket;
+	struct odg_cqe_wide done;
+	struct odgw_ticket ticket = { .done = &done };
 	struct odgw_chan *chan;
 	struct odgw_record *rec;
 	uint64_t starting;
@@ -314,6 +318,24 @@ int odgw_queue_start(struct odgw_queue *q, const struct odgw_op *op,
 	}
 	odgw_chan_put(chan);
 	return ret;
+}
+
+int odgw_queue_try(struct odgw_queue *q, odgw_start start, void *arg,
+		   struct odg_cqe_wide *done)
+{
+	struct odgw_ticket ticket = { .eventfd = -1, .done = done };
+	struct odgw_chan *chan;
+	int ret;
+
+	pthread_mutex_lock(&q->lock);
+	ret = open_chan(q);
+	chan = ret ? NULL : odgw_chan_get(q->chan);
+	pthread_mutex_unlock(&q->lock);
+	if (!chan)
+		return ret;
+	ret = start(chan->port, &ticket, arg);
+	odgw_chan_put(chan);
+	return ret < 0 ? odgw_wsa_from_errno(ret) : 0;
 }
 
 int odgw_queue_watch(struct odgw_queue *q, bool open, struct odgw_chan **chan)

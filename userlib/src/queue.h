@@ -72,7 +72,7 @@ struct odgw_ticket {
 	uint64_t user_data;		/* in: for the completion */
 	int eventfd;			/* in: the bell to ring, or -1 */
 	uint64_t id;			/* out: names the op in odg_cancel_id() */
-	struct odg_cqe_wide done;	/* out: the completion, if done at once */
+	struct odg_cqe_wide *done;	/* filled with the completion, if done at once */
 };
 
 /* Make the system call.  0: pending.  1: done at once.  Negative errno: refused. */
@@ -126,6 +126,12 @@ int odgw_queue_start(struct odgw_queue *q, const struct odgw_op *op,
 /* Tell of an op that was none of the kernel's; 0 or an error. */
 int odgw_queue_tell(struct odgw_queue *q, const struct odgw_op *op,
 		    const struct odgw_end *end);
+/*
+ * Make a system call that starts no op: with @start done at once, 0, and *@done is
+ * filled; or an error, that of -EAGAIN if it would have to wait.
+ */
+int odgw_queue_try(struct odgw_queue *q, odgw_start start, void *arg,
+		   struct odg_cqe_wide *done);
 /* Take all completions there are. */
 void odgw_queue_reap(struct odgw_queue *q);
 void odgw_queue_reap_locked(struct odgw_queue *q);

@@ -11,13 +11,14 @@
 #include <stdlib.h>
 
 #include "receive.h"
+#include "thread.h"
 
-/* capture_buffers - the caller may reuse the array when the call returns */
-static int capture_buffers(struct odgw_receive *r)
+/* capture_buffers - in @few, if that is enough */
+static int capture_buffers(struct odgw_receive *r, struct odg_seg *few)
 {
 	DWORD i;
 
-	r->segs = r->few;
+	r->segs = few;
 	if (r->nr_buffers > ODGW_FEW_SEGS)
 		r->segs = malloc(r->nr_buffers * sizeof(*r->segs));
 	if (!r->segs)
@@ -40,7 +41,7 @@ static int post(const struct odgw_receive *r, struct odg_port *port,
 		.nr_segs = r->nr_buffers,
 		.flags = flags,
 		.eventfd = ticket->eventfd,
-		.result = (uintptr_t)&ticket->done,
+		.result = (uintptr_t)ticket->done,
 	};
 	int ret = odg_post(port, r->sock.fd, &recv, 1);
 
@@ -48,23 +49,31 @@ static int post(const struct odgw_receive *r, struct odg_port *port,
 	return ret < 0 ? ret : recv.state == ODG_RECV_DONE;
 }
 
-static int start_overlapped(struct odg_port *port, struct odgw_ticket *ticket,
-			    void *arg)
+static int start(struct odg_port *port, struct odgw_ticket *ticket, void *arg)
 {
 	return post(arg, port, ticket, 0);
 }
 
-/* start_call - without a datagram, block if that is allowed */
-static int start_call(struct odg_port *port, struct odgw_ticket *ticket,
-		      void *arg)
+static int start_no_wait(struct odg_port *port, struct odgw_ticket *ticket,
+			 void *arg)
 {
-	const struct odgw_receive *r = arg;
-	int ret = post(r, port, ticket, ODG_RECV_NOWAIT);
+	return post(arg, port, ticket, ODG_RECV_NOWAIT);
+}
 
+/* call - without a datagram, block if that is allowed */
+static int call(struct odgw_receive *r, struct odg_cqe_wide *cqe)
+{
+	struct odgw_thread *self = odgw_thread_self();
+	int err;
+
+	if (!self)
+		return WSAENOBUFS;
+	err = odgw_queue_try(&self->calls, start_no_wait, r, cqe);
 	/* On Windows, an OVERLAPPED makes even a nonblocking socket wait. */
-	if (ret == -EAGAIN && (r->ov || !odgw_socket_is_nonblocking(r->sock.fd)))
-		ret = post(r, port, ticket, 0);
-	return ret;
+	if (err == WSAEWOULDBLOCK &&
+	    (r->ov || !odgw_socket_is_nonblocking(r->sock.fd)))
+		err = odgw_call(r->sock.fd, SO_RCVTIMEO, start, r, cqe);
+	return err;
 }
 
 /* done_at_once - what only a call that did not pend writes */
@@ -83,8 +92,8 @@ static int recv_overlapped(struct odgw_receive *r,
 	int err;
 
 	r->op.overlapped = r->ov;
-	err = odgw_overlapped_start(&r->sock, &r->op, routine, start_overlapped,
-				    r, &end);
+	err = odgw_overlapped_start(&r->sock, &r->op, routine, start, r,
+				    &end);
 	if (!err)
 		done_at_once(r, &end);
 	return err;
@@ -102,7 +111,7 @@ static int now(struct odgw_receive *r, struct odgw_end *end)
 	if (r->peek)
 		err = odgw_peek(r, &cqe);
 	else
-		err = odgw_call(r->sock.fd, SO_RCVTIMEO, start_call, r, &cqe);
+		err = call(r, &cqe);
 	if (err)
 		return err;
 	/* Closed under a blocked call. */
@@ -151,11 +160,13 @@ static int filling(struct odgw_receive *r)
 int odgw_receive(struct odgw_receive *r,
 		 LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
+	struct odg_seg few[ODGW_FEW_SEGS];
 	struct odgw_end end;
 	int err;
 
 	r->op.family = r->sock.family;
-	err = capture_buffers(r);
+	/* The caller may reuse the array when the call returns. */
+	err = capture_buffers(r, few);
 	if (err)
 		return err;
 	if (r->overlapped)
@@ -164,7 +175,7 @@ int odgw_receive(struct odgw_receive *r,
 		err = filling(r);
 	else
 		err = now(r, &end);
-	if (r->segs != r->few)
+	if (r->segs != few)
 		free(r->segs);
 	return err;
 }

@@ -20,7 +20,6 @@ struct odgw_receive {
 	struct odgw_op op;		/* store, family and where to store */
 
 	struct odg_seg *segs;
-	struct odg_seg few[ODGW_FEW_SEGS];
 };
 
 /* 0, WSA_IO_PENDING or an error. */

@@ -74,7 +74,6 @@ static int recv_from(struct odgw_receive *r, SOCKET s,
 	err = check_flags(r);
 	if (err)
 		return err;
-	r->op.store = store;
 	return odgw_receive(r, routine);
 }
 
@@ -83,16 +82,19 @@ int WSAAPI WSARecvFrom(SOCKET s, LPWSABUF buffers, DWORD nr_buffers,
 		       LPINT fromlen, LPWSAOVERLAPPED ov,
 		       LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
-	struct odgw_receive r = {
-		.buffers = buffers,
-		.nr_buffers = nr_buffers,
-		.bytes = bytes,
-		.flags = flags,
-		.ov = ov,
-		.op.from = from,
-		.op.fromlen = fromlen,
-	};
+	struct odgw_receive r;
 	int err = odgw_enter();
+
+	r.buffers = buffers;
+	r.nr_buffers = nr_buffers;
+	r.bytes = bytes;
+	r.flags = flags;
+	r.ov = ov;
+	r.op = (struct odgw_op){
+		.store = store,
+		.from = from,
+		.fromlen = fromlen,
+	};
 
 	if (!err)
 		err = recv_from(&r, s, routine);

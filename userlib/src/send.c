@@ -230,7 +230,7 @@ static int vanish(struct odg_port *port, struct odgw_ticket *ticket, void *arg)
 	(void)port;
 	if (odgw_socket_bind_any(&c->sock))
 		return -EADDRINUSE;
-	ticket->done = (struct odg_cqe_wide){ .cqe.len = (uint16_t)c->total };
+	*ticket->done = (struct odg_cqe_wide){ .cqe.len = (uint16_t)c->total };
 	if (ticket->eventfd >= 0)
 		odgw_eventfd_set(ticket->eventfd);
 	return 1;
@@ -246,7 +246,7 @@ static int start(struct odg_port *port, struct odgw_ticket *ticket, void *arg)
 		.nr_segs = c->nr_buffers,
 		.flags = c->flags & MSG_DONTROUTE ? ODG_SEND_DONTROUTE : 0,
 		.eventfd = ticket->eventfd,
-		.result = (uintptr_t)&ticket->done,
+		.result = (uintptr_t)ticket->done,
 		.name = (uintptr_t)c->msg.msg_name,
 		.namelen = c->msg.msg_namelen,
 		.control = (uintptr_t)c->msg.msg_control,

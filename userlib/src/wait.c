@@ -314,7 +314,7 @@ static DWORD wait_for(DWORD n, const HANDLE *handles, BOOL all, DWORD ms,
 	w.expired = !ms;
 	w.deadline = odgw_deadline(ms);
 	w.alertable = alertable;
-	w.all = all;
+	w.all = all && n > 1;
 	w.err = 0;
 	pthread_cleanup_push(end, &w);
 	while (good && w.n < n)
