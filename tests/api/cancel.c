@@ -3,7 +3,9 @@
 #include "helpers.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 static int gettid_(void)
 {
@@ -202,6 +204,35 @@ static void cancel_by_thread_spans_sockets(void **state)
 	close(other);
 }
 
+/* A thread is named as it sees itself, which is 1 for the first of its name space. */
+static int post_and_cancel_as_the_first(struct fix *f)
+{
+	if (gettid_() != 1 || post(&f->p, f->rx, &f->op[0]) != 1)
+		return 1;
+	return cancel_thread(&f->p, 1) != 1;
+}
+
+static void cancel_by_thread_in_a_pid_namespace(void **state)
+{
+	struct fix *f = *state;
+	int status;
+	pid_t pid = fork();
+
+	want_true(pid >= 0);
+	if (!pid) {
+		if (unshare(CLONE_NEWPID))
+			_exit(2);
+		pid = fork();
+		if (!pid)
+			_exit(post_and_cancel_as_the_first(f));
+		_exit(waitpid(pid, &status, 0) != pid || status);
+	}
+	want(sys(waitpid(pid, &status, 0)), pid);
+	want(status, 0);
+	want(reap(&f->p)->status, -ECANCELED);
+	want_none(&f->p);
+}
+
 /* bx1: of one thread, on one socket; what either alone would take survives. */
 static void bx1_cancel_by_socket_and_thread(void **state)
 {
@@ -331,6 +362,7 @@ int main(void)
 		T(cancel_by_socket_needs_a_udp_socket),
 		T(a46_a47_cancel_by_thread),
 		T(cancel_by_thread_spans_sockets),
+		T(cancel_by_thread_in_a_pid_namespace),
 		T(bx1_cancel_by_socket_and_thread),
 		T46(inv2_datagram_goes_to_the_next_op),
 		T(inv2_race_of_cancel_and_delivery),
