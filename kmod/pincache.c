@@ -468,17 +468,18 @@ EXPORT_SYMBOL_IF_KUNIT(odg_pincache_init);
 
 /**
  * odg_pincache_watch - count changes of the caller's memory map where he sees it
- * @cache: initialised a moment ago
- * @told: the count, for him to read
- *
- * Return: 0 or -ENOMEM.
+ * @cache: of a port that is ready
+ * @told: the count; remains 0 if there is no memory to watch
  */
-int odg_pincache_watch(struct odg_pincache *cache, u64 *told)
+void odg_pincache_watch(struct odg_pincache *cache, u64 *told)
 {
-	WRITE_ONCE(*told, 1);
-	cache->told = told;
 	odg_pincache_open(cache);
-	return cache->mm ? 0 : -ENOMEM;
+	if (!odg_pincache_serves_us(cache))
+		return;
+	spin_lock(&cache->lock);
+	cache->told = told;
+	WRITE_ONCE(*told, cache->changes + 1);
+	spin_unlock(&cache->lock);
 }
 
 /* No op has a page any more. */

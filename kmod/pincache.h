@@ -82,7 +82,7 @@ struct odg_pincache {
 
 void odg_pincache_init(struct odg_pincache *cache, struct user_struct *user,
 		       u32 ops);
-int odg_pincache_watch(struct odg_pincache *cache, u64 *told);
+void odg_pincache_watch(struct odg_pincache *cache, u64 *told);
 void odg_pincache_destroy(struct odg_pincache *cache);
 u32 odg_pincache_kept(struct odg_pincache *cache);
 

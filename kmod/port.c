@@ -180,12 +180,6 @@ static int __odg_port_create_cq(struct odg_port *port,
 	}
 
 	odg_pincache_init(&port->pins, port->user, entries);
-	if (arg->flags & ODG_CQ_WATCH) {
-		ret = odg_pincache_watch(&port->pins,
-					 &port->ring.shared->changes);
-		if (ret)
-			goto err_pins;
-	}
 	arg->entries = entries;
 	arg->cqe_size = cqe_size;
 	arg->mmap_size = (u64)pages << PAGE_SHIFT;
@@ -193,11 +187,6 @@ static int __odg_port_create_cq(struct odg_port *port,
 	smp_store_release(&port->ready, true);
 	return 0;
 
-err_pins:
-	odg_pincache_destroy(&port->pins);
-	kvfree(port->ops);
-	port->ops = NULL;
-	port->free = NULL;
 err_ring:
 	odg_ring_destroy(&port->ring);
 err_uncharge:
@@ -217,6 +206,9 @@ int odg_port_create_cq(struct odg_port *port, struct odg_cq_create *arg)
 	mutex_lock(&port->create_lock);
 	ret = __odg_port_create_cq(port, arg);
 	mutex_unlock(&port->create_lock);
+	/* takes the lock of the memory map, under which odg_mmap() takes create_lock */
+	if (!ret && arg->flags & ODG_CQ_WATCH)
+		odg_pincache_watch(&port->pins, &port->ring.shared->changes);
 	return ret;
 }
 EXPORT_SYMBOL_IF_KUNIT(odg_port_create_cq);

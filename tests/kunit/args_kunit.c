@@ -49,7 +49,7 @@ static const struct create_case create_cases[] = {
 	{ "one too many", ODG_MAX_CQ_ENTRIES + 1, 0, -EINVAL },
 	{ "all ones", U32_MAX, 0, -EINVAL },
 	{ "unknown flag", 64, 4, -EINVAL },
-	{ "no memory map to watch", 64, ODG_CQ_WATCH, -ENOMEM },
+	{ "no memory map to watch", 64, ODG_CQ_WATCH, 0, 64, 64 },
 	{ "known and unknown flag", 64, ODG_CQ_WIDE | 0x80000000, -EINVAL },
 };
 
