@@ -43,6 +43,7 @@ static_assert(sizeof(struct odg_region_add) == 32);
 static_assert(sizeof(struct odg_region_del) == 8);
 static_assert(sizeof(struct odg_rq_create) == 48);
 static_assert(sizeof(struct odg_rq_kick) == 8);
+static_assert(sizeof(struct odg_rq_switch) == 8);
 static_assert(sizeof(struct odg_notify) == 8);
 static_assert(sizeof(struct odg_rqe) == 32);
 static_assert(sizeof(struct odg_send) == 72);
@@ -65,6 +66,7 @@ union odg_arg {
 	struct odg_region_del region_del;
 	struct odg_rq_create rq_create;
 	struct odg_rq_kick rq_kick;
+	struct odg_rq_switch rq_switch;
 	struct odg_notify notify;
 	struct odg_send_batch send;
 };
@@ -242,6 +244,11 @@ static int odg_ioctl_rq_kick(struct odg_port *port, union odg_arg *arg)
 	return odg_with_binding(arg->rq_kick.fd, arg, odg_do_rq_kick);
 }
 
+static int odg_ioctl_rq_switch(struct odg_port *port, union odg_arg *arg)
+{
+	return odg_rq_switch(port, &arg->rq_switch);
+}
+
 static int odg_ioctl_notify(struct odg_port *port, union odg_arg *arg)
 {
 	return odg_notify_set(port, &arg->notify);
@@ -295,6 +302,7 @@ static const struct odg_ioctl odg_ioctls[] = {
 	ODG_IOCTL(ODG_RQ_KICK, odg_ioctl_rq_kick, rq_kick, fd, false),
 	ODG_IOCTL(ODG_NOTIFY, odg_ioctl_notify, notify, eventfd, false),
 	ODG_IOCTL(ODG_SEND, odg_ioctl_send, send, flags, false),
+	ODG_IOCTL(ODG_RQ_SWITCH, odg_ioctl_rq_switch, rq_switch, fd, false),
 };
 
 static noinline long odg_ioctl_any(struct file *file, unsigned int cmd,

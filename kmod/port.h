@@ -21,6 +21,7 @@
 struct net;
 struct odg_binding;
 struct odg_region;
+struct odg_rq;
 struct pid;
 
 /**
@@ -52,7 +53,8 @@ struct pid;
  *	RCU (wait.c)
  * @notify_work: signals @notify where a completion may not
  * @rqs: request queues by id; written under @create_lock
- * @dead_rqs: those whose sockets are gone
+ * @dead_rqs: those whose sockets are gone, or have another
+ * @spare_rq: the one that is no socket's yet, or NULL; @create_lock
  * @pins: the pages of posted ops
  * @reap_lock: held while finished ops are given back
  * @done: finished ops for the reaper
@@ -88,6 +90,7 @@ struct odg_port {
 	struct work_struct notify_work;
 	struct xarray rqs;
 	struct llist_head dead_rqs;
+	struct odg_rq *spare_rq;
 
 	struct odg_pincache pins;
 	struct mutex reap_lock;		/* one reaper at a time */

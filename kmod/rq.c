@@ -6,10 +6,11 @@
  * kernel's index and every take are under binding->lock, like the FIFO whose place
  * in the order it shares.  An entry is copied once and judged by the copy.
  *
- * Lifetime: from ODG_RQ_CREATE to the end of the socket or of the port.  The socket
- * takes it out of the binding and hands it to port->dead_rqs; the memory goes with
- * the next ODG_RQ_CREATE or with the port, in process context and after a grace
- * period.  The program's mapping holds the pages themselves.
+ * Lifetime: from ODG_RQ_CREATE to the end of the socket or of the port, or to
+ * ODG_RQ_SWITCH.  The socket, or that call, takes it out of the binding and hands it to
+ * port->dead_rqs; the memory goes with the next ODG_RQ_CREATE or with the port, in
+ * process context and after a grace period.  A spare one, which no softirq has seen,
+ * goes at once.  The program's mapping holds the pages themselves.
  */
 #include <linux/mm.h>
 #include <linux/net.h>
@@ -263,6 +264,23 @@ static int odg_rq_install(struct odg_port *port, struct odg_rq *rq,
 	return 0;
 }
 
+/* It is no socket's yet, and takes the place of the last such. */
+static int odg_rq_keep_spare(struct odg_port *port, struct odg_rq *rq)
+{
+	struct odg_rq *old = port->spare_rq;
+	int ret;
+
+	ret = xa_alloc(&port->rqs, &rq->id, rq, xa_limit_31b, GFP_KERNEL);
+	if (ret)
+		return ret == -EBUSY ? -ENOSPC : ret;
+	port->spare_rq = rq;
+	if (old) {
+		xa_erase(&port->rqs, old->id);
+		odg_rq_free(old);
+	}
+	return 0;
+}
+
 static int odg_rq_create_for(struct odg_port *port, struct odg_rq_create *arg,
 			     struct odg_binding *binding)
 {
@@ -284,11 +302,13 @@ static int odg_rq_create_for(struct odg_port *port, struct odg_rq_create *arg,
 	rq->port = port;
 	rq->mask = entries - 1;
 	rq->shared = vmalloc_user(odg_rq_bytes(entries));
-	ret = -ENOMEM;
-	if (rq->shared) {
-		rq->rqes = rq->shared->rqes;
-		ret = odg_rq_install(port, rq, binding);
+	if (!rq->shared) {
+		odg_rq_free(rq);
+		return -ENOMEM;
 	}
+	rq->rqes = rq->shared->rqes;
+	ret = arg->flags & ODG_RQ_SPARE ? odg_rq_keep_spare(port, rq) :
+					  odg_rq_install(port, rq, binding);
 	if (ret) {
 		odg_rq_free(rq);
 		return ret;
@@ -310,7 +330,8 @@ int odg_rq_create(struct odg_port *port, struct odg_rq_create *arg)
 	struct socket *sock;
 	int ret;
 
-	if (arg->flags || !arg->entries || arg->entries > ODG_MAX_RQ_ENTRIES)
+	if (arg->flags & ~ODG_RQ_SPARE || !arg->entries ||
+	    arg->entries > ODG_MAX_RQ_ENTRIES)
 		return -EINVAL;
 	if (!odg_port_ready(port))
 		return -ENXIO;
@@ -322,6 +343,96 @@ int odg_rq_create(struct odg_port *port, struct odg_rq_create *arg)
 	ret = odg_rq_create_for(port, arg, binding);
 	mutex_unlock(&port->create_lock);
 	odg_binding_put(binding);
+	sockfd_put(sock);
+	return ret;
+}
+
+/*
+ * What is posted, up to @prod, to where it belongs in another queue.  Without the lock:
+ * it is the program's, which changes nothing meanwhile, and judged when it is taken.
+ */
+static void odg_rq_copy_posted(struct odg_rq *to, const struct odg_rq *from,
+			       u32 cons, u32 prod)
+{
+	for (; cons != prod; cons++)
+		to->shared->rqes[cons & to->mask] =
+			from->shared->rqes[cons & from->mask];
+}
+
+/*
+ * The binding's queue, if it is this port's.  It stays so as long as the caller has
+ * port->create_lock and the socket's file.
+ */
+static struct odg_rq *odg_rq_of_port(struct odg_binding *binding,
+				     const struct odg_port *port)
+{
+	struct odg_rq *rq;
+
+	spin_lock_bh(&binding->lock);
+	rq = odg_binding_rq(binding);
+	if (rq && rq->port != port)
+		rq = NULL;
+	spin_unlock_bh(&binding->lock);
+	return rq;
+}
+
+static int odg_rq_switch_to(struct odg_rq *new, struct odg_rq *old,
+			    struct odg_binding *binding)
+{
+	u32 cons = READ_ONCE(old->cons);
+	/* (F) as for every take */
+	u32 seen = smp_load_acquire(&old->shared->prod);
+	/* one that is not believed has posted nothing */
+	u32 prod = seen - cons <= old->mask + 1 ? seen : cons;
+	int ret = 0;
+
+	if (prod - cons > new->mask + 1)
+		return -EINVAL;
+	odg_rq_copy_posted(new, old, cons, prod);
+
+	spin_lock_bh(&binding->lock);
+	if (READ_ONCE(old->shared->prod) != seen) {
+		ret = -EAGAIN;
+	} else {
+		new->cons = old->cons;
+		new->used = old->used;
+		new->shared->cons = old->cons;
+		new->shared->prod = prod;
+		new->binding = binding;
+		rcu_assign_pointer(binding->rq, new);
+		WRITE_ONCE(old->binding, NULL);
+		llist_add(&old->dead, &old->port->dead_rqs);
+		/* what waits: the program finds in the new one that it has to kick */
+		odg_drain(binding);
+	}
+	spin_unlock_bh(&binding->lock);
+	return ret;
+}
+
+int odg_rq_switch(struct odg_port *port, const struct odg_rq_switch *arg)
+{
+	struct odg_binding *binding;
+	struct socket *sock;
+	struct odg_rq *old;
+	int ret = -ENOENT;
+
+	sock = odg_udp_socket(arg->fd);
+	if (IS_ERR(sock))
+		return PTR_ERR(sock);
+	binding = odg_binding_get(sock->sk);
+	if (!binding)
+		goto out;
+
+	mutex_lock(&port->create_lock);
+	old = odg_rq_of_port(binding, port);
+	if (old && port->spare_rq) {
+		ret = odg_rq_switch_to(port->spare_rq, old, binding);
+		if (!ret)
+			port->spare_rq = NULL;
+	}
+	mutex_unlock(&port->create_lock);
+	odg_binding_put(binding);
+out:
 	sockfd_put(sock);
 	return ret;
 }

@@ -45,7 +45,7 @@ struct odg_rq_shared {
  * @used: bytes used of the standing receive at the head; binding->lock
  * @id: index in port->rqs
  * @segs: memory of the receive at the head, as last read; binding->lock
- * @dead: link in port->dead_rqs once the socket is gone
+ * @dead: link in port->dead_rqs once the socket is gone, or has another
  */
 struct odg_rq {
 	struct odg_port *port;
@@ -90,6 +90,7 @@ struct odg_target {
 };
 
 int odg_rq_create(struct odg_port *port, struct odg_rq_create *arg);
+int odg_rq_switch(struct odg_port *port, const struct odg_rq_switch *arg);
 int odg_rq_mmap(struct odg_port *port, struct vm_area_struct *vma);
 void odg_rq_port_gone(struct odg_port *port);
 void odg_rq_socket_gone(struct odg_binding *binding);

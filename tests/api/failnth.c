@@ -177,6 +177,16 @@ static int run(struct chain *c)
 	};
 	struct odg_sock_stats s = { .size = sizeof(s), .fd = c->rx };
 	struct odg_port_stats ps = { .size = sizeof(ps) };
+	struct odg_region_add ra = {
+		.size = sizeof(ra), .addr = (uintptr_t)c->op[3].data,
+		.len = OP_DATA,
+	};
+	struct odg_rq_create rq = { .size = sizeof(rq), .fd = c->tx, .entries = 8 };
+	struct odg_rq_create spare = {
+		.size = sizeof(spare), .fd = c->tx, .entries = 16,
+		.flags = ODG_RQ_SPARE,
+	};
+	struct odg_rq_switch sw = { .size = sizeof(sw), .fd = c->tx };
 	int ret;
 
 #define STEP(name, call) do {		\
@@ -219,6 +229,10 @@ static int run(struct chain *c)
 	STEP("SEND that waits", send_raw(c, c->full, 2));
 	STEP("CANCEL of a send", cancel_id(&c->p, c->send[2].s.id));
 	STEP("UNBIND", odg_unbind(&c->p, c->rx));
+	STEP("REGION_ADD", odg(c->p.fd, ODG_REGION_ADD, &ra));
+	STEP("RQ_CREATE", odg(c->p.fd, ODG_RQ_CREATE, &rq));
+	STEP("RQ_CREATE, a spare one", odg(c->p.fd, ODG_RQ_CREATE, &spare));
+	STEP("RQ_SWITCH", odg(c->p.fd, ODG_RQ_SWITCH, &sw));
 	c->step = "end";
 	return 0;
 }

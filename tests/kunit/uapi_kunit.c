@@ -80,6 +80,7 @@ static const struct layout layouts[] = {
 	FIELD(odg_rq_create, off_flags, 40, 4),
 	FIELD(odg_rq_create, off_entries, 44, 4),
 	FIELD(odg_rq_kick, fd, 4, 4),
+	FIELD(odg_rq_switch, fd, 4, 4),
 	FIELD(odg_rqe, user_data, 0, 8),
 	FIELD(odg_rqe, offset, 8, 8),
 	FIELD(odg_rqe, len, 16, 4),
@@ -171,6 +172,7 @@ static void uapi_call_numbers_stay(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ODG_REGION_DEL, 0xda0a);
 	KUNIT_EXPECT_EQ(test, ODG_RQ_CREATE, 0xda0b);
 	KUNIT_EXPECT_EQ(test, ODG_RQ_KICK, 0xda0c);
+	KUNIT_EXPECT_EQ(test, ODG_RQ_SWITCH, 0xda0f);
 	KUNIT_EXPECT_EQ(test, ODG_SEND, 0xda0e);
 }
 

@@ -69,6 +69,7 @@
  *   ODG_RQ_KICK       struct odg_rq_kick     0
  *   ODG_NOTIFY        struct odg_notify      0
  *   ODG_SEND          struct odg_send_batch  number of sends accepted, >= 1
+ *   ODG_RQ_SWITCH     struct odg_rq_switch   0
  *
  * poll(2) on the port reports POLLIN while an unread completion exists.
  *
@@ -76,7 +77,8 @@
  * -------------------------------
  *   EAGAIN      the completion queue has no room left for another op; or
  *               ODG_RECV_NOWAIT and nothing is queued; or ODG_SEND_NOWAIT and
- *               the socket has no room
+ *               the socket has no room; or ODG_RQ_SWITCH, and the program posted
+ *               in the queue meanwhile
  *   EBADF       the socket's descriptor is closed, or the socket is going away
  *   EBUSY       the socket belongs to another encapsulation (or, ODG_UNBIND,
  *               has receives or sends that wait)
@@ -90,7 +92,8 @@
  *   EINTR       a signal ended the wait before anything was there
  *   ENOENT      ODG_CANCEL: no such op outstanding; ODG_UNBIND and
  *               ODG_SOCK_STATS: the socket is not bound to odgram; ODG_RQ_KICK:
- *               it has no request queue; ODG_REGION_DEL: no such region
+ *               it has no request queue; ODG_RQ_SWITCH: none on this port, or the
+ *               port has no spare one; ODG_REGION_DEL: no such region
  *   ENOSPC      the port has as many regions or request queues as it can
  *   ENOMEM      no memory, or pinning would exceed RLIMIT_MEMLOCK
  *   ENOTSOCK    the descriptor is not a socket
@@ -129,6 +132,7 @@
 #define ODG_RQ_KICK		_IO(ODG_IOC_TYPE, 0x0C)
 #define ODG_NOTIFY		_IO(ODG_IOC_TYPE, 0x0D)
 #define ODG_SEND		_IO(ODG_IOC_TYPE, 0x0E)
+#define ODG_RQ_SWITCH		_IO(ODG_IOC_TYPE, 0x0F)
 
 /* Limits.  ODG_QUERY reports them, too: ask rather than compile them in. */
 #define ODG_MAX_SEGS		1024	/* segments of one op */
@@ -629,13 +633,17 @@ struct odg_region_del {
 	__u32 id;
 };
 
+/* odg_rq_create.flags */
+#define ODG_RQ_SPARE		(1U << 0)	/* for ODG_RQ_SWITCH */
+
 /**
  * struct odg_rq_create - create the request queue of a socket
  * @size: sizeof(struct odg_rq_create)
  * @fd: the socket; it has to have a local port.  One request queue a socket.
  * @entries: in: least number of entries, 1 .. ODG_MAX_RQ_ENTRIES; out: the
  *	number got, the next power of two
- * @flags: 0
+ * @flags: 0; or ODG_RQ_SPARE: no socket's yet.  A port has one spare request queue,
+ *	and gives up the one before.
  * @mmap_offset: out: where to map it
  * @mmap_size: out: bytes to map; charged to RLIMIT_MEMLOCK
  * @off_prod: out: offset of the producer index in the mapping
@@ -656,6 +664,20 @@ struct odg_rq_create {
 	__u32 off_cons;
 	__u32 off_flags;
 	__u32 off_entries;
+};
+
+/**
+ * struct odg_rq_switch - give a socket the port's spare request queue
+ * @size: sizeof(struct odg_rq_switch)
+ * @fd: the socket; it has a request queue of this port
+ *
+ * What is posted in the old queue is posted in the new one, with the same indices,
+ * and the old one is not looked at any more.  The program posts nothing meanwhile.
+ * EINVAL: more is posted than the new one holds, and nothing has changed.
+ */
+struct odg_rq_switch {
+	__u32 size;
+	__s32 fd;
 };
 
 /**
