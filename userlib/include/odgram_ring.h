@@ -68,6 +68,17 @@ struct odg_rq {
 int odg_rq_open(struct odg_rq *rq, struct odg_port *port, int sockfd,
 		uint32_t entries);
 
+/**
+ * odg_rq_resize - make it larger, or smaller
+ * @entries: at least so many, 1 .. ODG_MAX_RQ_ENTRIES
+ *
+ * What was written is submitted, what is posted stays posted and in order.  No other
+ * thread may use @rq meanwhile.  Returns 0; or, and nothing has changed but for the
+ * submit, -EINVAL (also: more is posted than that), -ENOMEM, -ENOENT (the socket is
+ * not open), -EBADF.
+ */
+int odg_rq_resize(struct odg_rq *rq, uint32_t entries);
+
 /* odg_rq_close - unmap it; what is posted stays posted */
 void odg_rq_close(struct odg_rq *rq);
 

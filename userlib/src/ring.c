@@ -35,13 +35,15 @@ int odg_region_deregister(struct odg_port *port, int id)
 	return odgn_port_call(port, ODG_REGION_DEL, &del);
 }
 
-int odg_rq_open(struct odg_rq *rq, struct odg_port *port, int sockfd,
-		uint32_t entries)
+/* create_queue - the socket's or the port's spare one, and map it */
+static int create_queue(struct odg_rq *rq, struct odg_port *port, int sockfd,
+			uint32_t entries, uint32_t flags)
 {
 	struct odg_rq_create create = {
 		.size = sizeof(create),
 		.fd = sockfd,
 		.entries = entries,
+		.flags = flags,
 	};
 	int saved = errno;
 	uint8_t *map;
@@ -69,6 +71,38 @@ int odg_rq_open(struct odg_rq *rq, struct odg_port *port, int sockfd,
 		.__map = map,
 		.__map_size = create.mmap_size,
 	};
+	return 0;
+}
+
+int odg_rq_open(struct odg_rq *rq, struct odg_port *port, int sockfd,
+		uint32_t entries)
+{
+	return create_queue(rq, port, sockfd, entries, 0);
+}
+
+int odg_rq_resize(struct odg_rq *rq, uint32_t entries)
+{
+	struct odg_rq_switch change = {
+		.size = sizeof(change),
+		.fd = rq->__sockfd,
+	};
+	struct odg_rq other;
+	int ret;
+
+	ret = odg_rq_submit(rq);
+	if (!ret)
+		ret = create_queue(&other, rq->__port, rq->__sockfd, entries,
+				   ODG_RQ_SPARE);
+	if (ret)
+		return ret;
+	ret = odgn_port_call(rq->__port, ODG_RQ_SWITCH, &change);
+	if (ret) {
+		odg_rq_close(&other);
+		return ret;
+	}
+	other.__next = rq->__next;
+	odg_rq_close(rq);
+	*rq = other;
 	return 0;
 }
 

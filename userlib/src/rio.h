@@ -15,7 +15,8 @@
  * Windows has the program keep threads apart that use one queue, so a receive and
  * RIODequeueCompletion() take no lock as long as nothing special happens.  One
  * thread may post to a queue while another dequeues.  All that creates, closes,
- * resizes or registers takes the lock of rio.c.
+ * resizes or registers takes the lock of rio.c; who resizes a request queue has it and
+ * its completion queues for itself.
  *
  * A request is not an object.  A socket's receives complete in the order of
  * posting: what has to be remembered of one stands in an array used as a ring, and
@@ -293,6 +294,7 @@ BOOL WINAPI odgw_rio_send_ex(RIO_RQ handle, PRIO_BUF data, ULONG count,
 			     PRIO_BUF local, PRIO_BUF remote, PRIO_BUF control,
 			     PRIO_BUF msg_flags, DWORD flags, PVOID context);
 int odgw_rio_sends_make(struct odgw_rio_rq *rq);
+int odgw_rio_sends_grow(struct odgw_rio_rq *rq, uint32_t size);
 void odgw_rio_sends_free(struct odgw_rio_rq *rq);
 int odgw_rio_sends_flush(struct odgw_rio_rq *rq);
 /* The place of a completed send may be used again. */

@@ -158,7 +158,7 @@ static void uncharge(struct odgw_rio_cq *cq[2], const uint32_t max[2])
 	cq[1]->reserved -= max[1];
 }
 
-/* Less than a page of entries would save nothing, and could not grow. */
+/* Less than a page of entries would save nothing. */
 static uint32_t ring_size(uint32_t n)
 {
 	uint32_t size = 64;
@@ -316,6 +316,61 @@ RIO_RQ WINAPI odgw_rio_create_rq(SOCKET s, ULONG max_receive,
 	return handle;
 }
 
+/* move_receives - what is remembered of each goes where it is looked for now */
+static void move_receives(struct odgw_rio_rq *rq, uint64_t *contexts,
+			  struct odgw_rio_ex *ex, uint32_t mask)
+{
+	struct odgw_rio_side *side = &rq->side[RECEIVES];
+	uint32_t i;
+
+	for (i = side->done; i != side->posted; i++) {
+		contexts[i & mask] = side->contexts[i & side->mask];
+		if (ex)
+			ex[i & mask] = rq->ex[i & side->mask];
+	}
+	free(side->contexts);
+	free(rq->ex);
+	side->contexts = contexts;
+	side->mask = mask;
+	rq->ex = ex;
+}
+
+static int grow_receives(struct odgw_rio_rq *rq, uint32_t max)
+{
+	uint32_t size = ring_size(max);
+	struct odgw_rio_ex *ex = NULL;
+	uint64_t *contexts;
+	int err;
+
+	contexts = calloc(size, sizeof(*contexts));
+	if (rq->ex)
+		ex = calloc(size, sizeof(*ex));
+	err = contexts && !rq->ex == !ex ? 0 : WSAENOBUFS;
+	if (!err && rq->ring_open && odg_rq_resize(&rq->ring, size))
+		err = WSAENOBUFS;
+	if (err) {
+		free(contexts);
+		free(ex);
+		return err;
+	}
+	move_receives(rq, contexts, ex, size - 1);
+	return 0;
+}
+
+/* grow - beyond what the queue was made for */
+static int grow(struct odgw_rio_rq *rq, const uint32_t max[2])
+{
+	int err = 0;
+
+	if (max[RECEIVES] > ODG_MAX_RQ_ENTRIES || max[SENDS] > ODGW_RIO_MAX_SENDS)
+		return WSAENOBUFS;
+	if (max[SENDS] > rq->side[SENDS].mask + 1)
+		err = odgw_rio_sends_grow(rq, ring_size(max[SENDS]));
+	if (!err && max[RECEIVES] > rq->side[RECEIVES].mask + 1)
+		err = grow_receives(rq, max[RECEIVES]);
+	return err;
+}
+
 static int resize(struct odgw_rio_rq *rq, const uint32_t max[2])
 {
 	const uint32_t old[2] = { rq->max[0], rq->max[1] };
@@ -324,15 +379,18 @@ static int resize(struct odgw_rio_rq *rq, const uint32_t max[2])
 
 	if (!cq[0] || !cq[1])
 		return WSAEINVAL;
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < 2; i++)
 		if (odgw_rio_outstanding(&rq->side[i]) > max[i])
 			return WSAETOOMANYREFS;
-		if (max[i] > rq->side[i].mask + 1)
-			return WSAENOBUFS;
-	}
 	uncharge(cq, old);
 	err = charge(cq, max);
 	if (err) {
+		charge(cq, old);
+		return err;
+	}
+	err = grow(rq, max);
+	if (err) {
+		uncharge(cq, max);
 		charge(cq, old);
 		return err;
 	}

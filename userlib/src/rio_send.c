@@ -67,6 +67,45 @@ int odgw_rio_sends_make(struct odgw_rio_rq *rq)
 	return 0;
 }
 
+/* A place stays what it is; the new ones are free. */
+static void add_places(struct odgw_rio_rq *rq, uint16_t *unused, uint32_t size)
+{
+	struct odgw_rio_side *side = &rq->side[1];
+	uint32_t i = side->posted, was = side->mask + 1, place;
+
+	for (; i != side->done + was; i++)
+		unused[i & (size - 1)] = rq->sends->free[i & side->mask];
+	for (place = was; place < size; place++, i++)
+		unused[i & (size - 1)] = (uint16_t)place;
+	free(rq->sends->free);
+	rq->sends->free = unused;
+	side->mask = size - 1;
+}
+
+int odgw_rio_sends_grow(struct odgw_rio_rq *rq, uint32_t size)
+{
+	struct odgw_rio_side *side = &rq->side[1];
+	uint16_t *unused = calloc(size, sizeof(*unused));
+	struct batched *batch;
+	uint64_t *contexts;
+
+	if (!unused)
+		return WSAENOBUFS;
+	pthread_mutex_lock(&rq->sends->lock);
+	batch = realloc(rq->sends->batch, size * sizeof(*batch));
+	if (batch)
+		rq->sends->batch = batch;
+	contexts = batch ? realloc(side->contexts, size * sizeof(*contexts)) : NULL;
+	if (contexts) {
+		side->contexts = contexts;
+		add_places(rq, unused, size);
+	} else {
+		free(unused);
+	}
+	pthread_mutex_unlock(&rq->sends->lock);
+	return contexts ? 0 : WSAENOBUFS;
+}
+
 void odgw_rio_sends_free(struct odgw_rio_rq *rq)
 {
 	struct odgw_rio_sends *sends = rq->sends;
