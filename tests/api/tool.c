@@ -333,6 +333,32 @@ static void top_in_a_terminal(void **state)
 	want(number(out, "posted_now"), 0);
 }
 
+/* Each line of a table is one of the terminal's. */
+static void a_table_in_a_terminal(void **state)
+{
+	struct fix *f = *state;
+
+	if (run("command -v tmux"))
+		skip();
+	want(odg_bind(&f->p, f->rx, 0), 0);
+	want(run("LC_ALL=C.UTF-8 TERM=xterm tmux -L odg new-session -d -x 90 -y 20 '%s sockets; sleep 600'",
+		 tool()), 0);
+	eventually(pane_has("columns left out", "ID  LOCAL "));
+	want_true(strstr(out, " DROPPED  LAST-SLOW\n"));
+	want_true(!strstr(out, "TRUNC"));
+	want(run("tmux -L odg kill-server"), 0);
+	row("a wide one");
+	want(run("LC_ALL=C.UTF-8 TERM=xterm tmux -L odg new-session -d -x 220 -y 20 '%s sockets; echo; sleep 600'",
+		 tool()), 0);
+	eventually(pane_has("LAST-SLOW\n", "127.0.0.1:"));
+	want_true(strstr(out, "TRUNC"));
+	want_true(!strstr(out, "left out"));
+	want(run("tmux -L odg kill-server"), 0);
+	row("not in a terminal");
+	want(odgram("sockets"), 0);
+	want_true(strstr(out, "TRUNC"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -345,6 +371,7 @@ int main(void)
 		T0(without_rights_it_says_so),
 		T(doctor_finds_all_well),
 		T(top_in_a_terminal),
+		T(a_table_in_a_terminal),
 	};
 	return cmocka_run_group_tests_name("tool", tests, NULL, NULL);
 }

@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "show.h"
 
@@ -168,41 +170,91 @@ int show_add(struct show_table *table, const struct tool_msg *msg)
 	return 0;
 }
 
+/* Most columns of a table. */
+#define MAX_COLUMNS	32
+#define GAP		2	/* between two of them */
+
+/* How wide each column is; 0 for one that is left out. */
+struct layout {
+	int width[MAX_COLUMNS];
+	size_t last;		/* of those that are there */
+};
+
 /* Numbers stand to the right, words to the left; nothing behind the last. */
-static void print_cell(const struct show_table *table, size_t column, int width,
-		       const char *text)
+static void print_cell(const struct show_table *table, const struct layout *layout,
+		       size_t column, const char *text)
 {
-	if (table->columns[column].kind == SHOW_NUMBER ||
-	    table->columns[column].kind == SHOW_BYTES)
+	enum show_kind kind = table->columns[column].kind;
+	int width = layout->width[column];
+
+	if (!width)
+		return;
+	if (kind == SHOW_NUMBER || kind == SHOW_BYTES)
 		printf("%*s", width, text);
-	else if (column + 1 < table->nr_columns)
-		printf("%-*s", width, text);
 	else
-		fputs(text, stdout);
-	fputs(column + 1 < table->nr_columns ? "  " : "\n", stdout);
+		printf("%-*s", column == layout->last ? 0 : width, text);
+	printf("%*s", column == layout->last ? 0 : GAP, "");
+	if (column == layout->last)
+		putchar('\n');
+}
+
+static int full_width(const struct show_table *table, size_t column)
+{
+	size_t most = strlen(table->columns[column].head), row;
+
+	for (row = 0; row < table->nr_rows; row++) {
+		size_t len = strlen(table->cells[row * table->nr_columns + column]);
+
+		most = len > most ? len : most;
+	}
+	return (int)most;
+}
+
+/* From the right, what can be spared, until the rest fits.  How many. */
+static unsigned int leave_out(const struct show_table *table, struct layout *layout,
+			      int total)
+{
+	struct winsize size = { 0 };
+	unsigned int out = 0;
+	size_t i;
+
+	if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) ||
+	    !size.ws_col)
+		return 0;
+	for (i = table->nr_columns; i-- > 0 && total > size.ws_col;) {
+		if (!table->columns[i].spare)
+			continue;
+		total -= layout->width[i] + GAP;
+		layout->width[i] = 0;
+		out++;
+	}
+	return out;
 }
 
 void show_print(const struct show_table *table)
 {
-	int width[32];
+	struct layout layout = { .last = 0 };
+	int total = -GAP;
+	unsigned int out;
 	size_t row, i;
 
 	for (i = 0; i < table->nr_columns; i++) {
-		size_t most = strlen(table->columns[i].head);
-
-		for (row = 0; row < table->nr_rows; row++) {
-			size_t len = strlen(table->cells[row * table->nr_columns + i]);
-
-			most = len > most ? len : most;
-		}
-		width[i] = (int)most;
+		layout.width[i] = full_width(table, i);
+		total += layout.width[i] + GAP;
 	}
+	out = leave_out(table, &layout, total);
 	for (i = 0; i < table->nr_columns; i++)
-		print_cell(table, i, width[i], table->columns[i].head);
+		if (layout.width[i])
+			layout.last = i;
+	for (i = 0; i < table->nr_columns; i++)
+		print_cell(table, &layout, i, table->columns[i].head);
 	for (row = 0; row < table->nr_rows; row++)
 		for (i = 0; i < table->nr_columns; i++)
-			print_cell(table, i, width[i],
+			print_cell(table, &layout, i,
 				   table->cells[row * table->nr_columns + i]);
+	if (out)
+		fprintf(stderr, "(%u columns left out: the terminal is narrow; --long shows all)\n",
+			out);
 }
 
 void show_free(struct show_table *table)
@@ -364,11 +416,11 @@ static void long_groups(const struct tool_msg *msg)
 void show_long(const struct tool_msg *msg)
 {
 	static const struct show_column in_words[] = {
-		{ "local", ODG_A_LOCAL_ADDR, SHOW_LOCAL },
-		{ "peer", ODG_A_PEER_ADDR, SHOW_PEER },
-		{ "command", ODG_A_PID, SHOW_COMMAND },
-		{ "last", ODG_A_LAST_NS, SHOW_AGE },
-		{ "slow", ODG_A_SLOW, SHOW_SLOW },
+		{ "local", ODG_A_LOCAL_ADDR, SHOW_LOCAL, false },
+		{ "peer", ODG_A_PEER_ADDR, SHOW_PEER, false },
+		{ "command", ODG_A_PID, SHOW_COMMAND, false },
+		{ "last", ODG_A_LAST_NS, SHOW_AGE, false },
+		{ "slow", ODG_A_SLOW, SHOW_SLOW, false },
 	};
 	char cell[SHOW_CELL];
 	size_t i;

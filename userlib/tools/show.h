@@ -26,11 +26,13 @@ enum show_kind {
  * @head: its name
  * @attr: what it shows
  * @kind: how
+ * @spare: left out where the terminal is too narrow
  */
 struct show_column {
 	const char *head;
 	enum odg_genl_attr attr;
 	enum show_kind kind;
+	bool spare;
 };
 
 void show_cell(char *cell, const struct show_column *column,
