@@ -128,11 +128,18 @@ void odg_fill_wide(struct odg_cqe_wide *cqe, const struct sk_buff *skb, bool v6)
 	memset(cqe->__reserved, 0, sizeof(cqe->__reserved));
 }
 
-/* The same of one that stood in the queue, where it lost its route. */
+/*
+ * The same of one that stood in the queue, where it lost its route.  A frame that was
+ * for this host alone brings no broadcast, except on the loopback, where the address
+ * ends in ones: most need not be looked up.
+ */
 static bool odg_is_broadcast(struct sock *sk, const struct sk_buff *skb)
 {
-	return skb->protocol == htons(ETH_P_IP) &&
-	       inet_addr_type(sock_net(sk), ip_hdr(skb)->daddr) == RTN_BROADCAST;
+	if (skb->protocol != htons(ETH_P_IP) ||
+	    (skb->pkt_type == PACKET_HOST &&
+	     (ntohl(ip_hdr(skb)->daddr) & 3) != 3))
+		return false;
+	return inet_addr_type(sock_net(sk), ip_hdr(skb)->daddr) == RTN_BROADCAST;
 }
 
 /**
