@@ -581,10 +581,10 @@ struct odg_cqe_wide {
  * With ODG_CQ_WATCH, a __u64 in the mapping grows whenever memory of the process that
  * created the queue is unmapped, moved, protected, replaced, or taken away for a
  * while: before the call that changes it returns, and before another thread can
- * know.  It is 0 if there was no memory to watch.  So what a program has found out about an address (that
- * it may write there, say) is true as long as the count is what it was before it
- * asked.  The count says nothing of a change that runs at the same time, and
- * nothing to a child after fork(2).
+ * know.  It is 0 if there was no memory to watch.  So what a program has found out
+ * about an address (that it may write there, say) is true as long as the count is
+ * what it was before it asked.  The count says nothing of a change that runs at the
+ * same time, and nothing to a child after fork(2).
  */
 
 /**
