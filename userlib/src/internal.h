@@ -309,12 +309,12 @@ bool odgw_info_names(const WSAPROTOCOL_INFOW *info, pid_t *pid, int *fd);
 
 /* Larger pages only make for a question too many. */
 #define ODGW_PAGE	((uintptr_t)4096)
-#define ODGW_KNOWN	16
+#define ODGW_KNOWN	32
 
 struct odgw_probe {
 	uintptr_t stack;		/* the page of the caller's frame */
 	uint64_t changes;		/* of the memory map, until it began */
-	uintptr_t *known;		/* pages, each at the low bits of its number */
+	uintptr_t *known;		/* pages, at the low bits of their number, two each */
 };
 
 void odgw_probe_init(struct odgw_probe *probe);
@@ -324,7 +324,9 @@ bool odgw_probe_ask_write(struct odgw_probe *probe, void *p, size_t n);
 static inline bool odgw_probe_knows(const struct odgw_probe *probe,
 				    uintptr_t page)
 {
-	return probe->known[page / ODGW_PAGE % ODGW_KNOWN] == page ||
+	const uintptr_t *place = &probe->known[page / ODGW_PAGE % ODGW_KNOWN];
+
+	return place[0] == page || place[ODGW_KNOWN] == page ||
 	       page == probe->stack;
 }
 

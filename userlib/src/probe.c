@@ -52,7 +52,7 @@ static bool can_read(uintptr_t word)
 /* Pages that can be written to; ~0: none. */
 static _Thread_local struct {
 	uint64_t changes;		/* as of which they were asked about; 0: none */
-	uintptr_t pages[ODGW_KNOWN];
+	uintptr_t pages[2 * ODGW_KNOWN];
 } known;
 
 /* Its port is open until the process ends: who reads the count takes no lock. */
@@ -94,6 +94,15 @@ void odgw_probe_init(struct odgw_probe *probe)
 	known.changes = probe->changes;
 }
 
+/* remember - and forget the older one of two that stood there */
+static void remember(uintptr_t page)
+{
+	uintptr_t *place = &known.pages[page / ODGW_PAGE % ODGW_KNOWN];
+
+	place[ODGW_KNOWN] = place[0];
+	place[0] = page;
+}
+
 bool odgw_probe_ask_write(struct odgw_probe *probe, void *p, size_t n)
 {
 	uintptr_t addr = (uintptr_t)p;
@@ -108,7 +117,7 @@ bool odgw_probe_ask_write(struct odgw_probe *probe, void *p, size_t n)
 			return false;
 		/* Unless a signal handler's call has begun a new list. */
 		if (known.changes == probe->changes)
-			probe->known[page / ODGW_PAGE % ODGW_KNOWN] = page;
+			remember(page);
 	}
 	return true;
 }
