@@ -485,6 +485,8 @@ TEST(btx20_bursts_on_a_nonblocking_socket)
 {
 	struct thread *a, *b;
 
+	if (under_wine())
+		SKIP("Wine gives up when its host's buffer is full, if it gets there");
 	pair();
 	nonblocking(S, true);
 	a = thread_start(burst, NULL);
