@@ -56,10 +56,18 @@ static __always_inline u64 odg_now_ns(void)
 static __always_inline void odg_fill(struct odg_cqe *cqe, struct odg_arrival a,
 				     struct sk_buff *skb)
 {
+	/* before anything is written, which might be the skb for all gcc knows */
+	const struct skb_shared_info *shinfo = skb_shinfo(skb);
+	__be16 source = udp_hdr(skb)->source;
+	__be32 addrs[2];
+
+	if (!(a.flags & ODG_CQE_IPV6))
+		memcpy(addrs, &ip_hdr(skb)->addrs, sizeof(addrs));
+
 	cqe->rx_ns = a.rx_ns;
 	/* with that flag the field is a cookie of the driver's, not a time */
-	if (likely(!(skb_shinfo(skb)->tx_flags & SKBTX_HW_TSTAMP_NETDEV)))
-		cqe->hw_ns = ktime_to_ns(skb_hwtstamps(skb)->hwtstamp);
+	if (likely(!(shinfo->tx_flags & SKBTX_HW_TSTAMP_NETDEV)))
+		cqe->hw_ns = ktime_to_ns(shinfo->hwtstamps.hwtstamp);
 	else
 		cqe->hw_ns = 0;
 	cqe->drops = a.drops;
@@ -69,13 +77,13 @@ static __always_inline void odg_fill(struct odg_cqe *cqe, struct odg_arrival a,
 	cqe->flags = a.flags;
 	cqe->len = a.len;
 	cqe->full_len = a.full;
-	cqe->port = udp_hdr(skb)->source;
+	cqe->port = source;
 	cqe->seg_len = a.seg_len;
 	if (a.flags & ODG_CQE_IPV6) {
 		odg_fill_v6(cqe, skb);
 	} else {
 		/* both addresses at once */
-		memcpy(&cqe->v4, &ip_hdr(skb)->addrs, 2 * sizeof(__be32));
+		memcpy(&cqe->v4, addrs, sizeof(addrs));
 		cqe->v4.__reserved[0] = 0;
 		cqe->v4.__reserved[1] = 0;
 	}

@@ -118,13 +118,13 @@ static __always_inline int odg_rcv_straight(struct odg_binding *binding,
 					    struct sock *sk,
 					    struct sk_buff *skb, bool plain)
 {
-	u32 room, least, flags, used = 0;
+	u32 least, flags, used = 0;
 	const struct odg_region *region;
 	const struct odg_rqe *rqe;
 	struct odg_arrival a;
 	struct odg_port *port;
 	struct odg_rq *rq;
-	u64 offset, prod;
+	u64 offset, room, prod;
 
 	spin_lock(&binding->lock);
 	rq = odg_binding_rq(binding);
@@ -132,9 +132,9 @@ static __always_inline int odg_rcv_straight(struct odg_binding *binding,
 		goto not_straight;
 	if (unlikely(!odg_rq_head(rq, &rqe)))
 		goto not_straight;
-	flags = READ_ONCE(rqe->flags);
-	least = READ_ONCE(rqe->least);
-	if (plain && unlikely(flags | least))
+	flags = plain ? 0 : READ_ONCE(rqe->flags);
+	least = plain ? 0 : READ_ONCE(rqe->least);
+	if (plain && unlikely(!odg_rqe_is_plain(rqe)))
 		goto not_straight;
 	if (unlikely(security_sock_rcv_skb(sk, skb)))
 		goto filtered;
@@ -185,7 +185,7 @@ static __always_inline int odg_rcv_straight(struct odg_binding *binding,
 	if (!plain && !least)
 		odg_binding_set_own(binding, ODG_BIND_NOT_PLAIN, false);
 	if (unlikely(binding->hist))
-		__odg_hist_add(binding->hist, plain ? 0 : skb->tstamp);
+		odg_hist_add(binding, plain ? 0 : skb->tstamp);
 	spin_unlock(&binding->lock);
 	odg_mark_arrival(sk, skb);
 	/* softirq: it goes with others */

@@ -298,7 +298,7 @@ static bool odg_take_datagram(struct odg_posting *p, struct sk_buff *skb)
 	if (ours) {
 		odg_count_delivery(binding, &p->cqe);
 		if (binding->hist)
-			odg_hist_add(binding, &p->cqe.cqe, false);
+			odg_hist_add_cqe(binding, &p->cqe.cqe, false);
 	}
 	spin_unlock_bh(&binding->lock);
 	return ours;

@@ -200,7 +200,7 @@ static void odg_deliver(struct odg_binding *binding, struct odg_target *target,
 		odg_port_submit(target->port, cqe, NULL);
 	}
 	if (unlikely(binding->hist))
-		odg_hist_add(binding, &cqe->cqe, direct);
+		odg_hist_add_cqe(binding, &cqe->cqe, direct);
 }
 
 /**

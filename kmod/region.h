@@ -41,7 +41,7 @@ unsigned long odg_region_pages(const struct odg_port *port);
  * such memory.
  */
 static __always_inline const struct odg_region *
-odg_region_find(struct odg_port *port, u32 id, u64 offset, u32 len)
+odg_region_find(struct odg_port *port, u32 id, u64 offset, u64 len)
 {
 	const struct odg_region *region;
 

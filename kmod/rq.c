@@ -169,7 +169,7 @@ bool odg_rq_target(struct odg_rq *rq, struct odg_target *target)
 
 	/* bounded: another CPU might post bad entries as fast as we take them */
 	for (tries = 0; tries < ODG_BAD_ENTRIES_AT_ONCE; tries++) {
-		u32 posted = odg_rq_posted(rq);
+		u32 posted = odg_rq_look(rq);
 		int ret;
 
 		if (!posted) {
@@ -395,6 +395,7 @@ static int odg_rq_switch_to(struct odg_rq *new, struct odg_rq *old,
 		ret = -EAGAIN;
 	} else {
 		new->cons = old->cons;
+		new->seen = old->cons;
 		new->used = old->used;
 		new->shared->cons = old->cons;
 		new->shared->prod = prod;
@@ -492,7 +493,7 @@ void odg_rq_socket_gone(struct odg_binding *binding)
 		return;
 
 	port = rq->port;
-	while ((left = odg_rq_posted(rq))) {
+	while ((left = odg_rq_look(rq))) {
 		struct odg_target target;
 
 		if (!odg_port_reserve(port))

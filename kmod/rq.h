@@ -42,6 +42,8 @@ struct odg_rq_shared {
  * @rqes: the entries in it
  * @mask: number of entries, a power of two, less one
  * @cons: next entry to take; binding->lock.  The shared copy only tells it.
+ * @seen: entries before it are posted, as we last looked; never behind @cons;
+ *	binding->lock
  * @used: bytes used of the standing receive at the head; binding->lock
  * @id: index in port->rqs
  * @segs: memory of the receive at the head, as last read; binding->lock
@@ -54,6 +56,7 @@ struct odg_rq {
 	const struct odg_rqe *rqes;
 	u32 mask;
 	u32 cons;
+	u32 seen;
 	u32 used;
 	u32 id;
 	struct {
@@ -116,29 +119,50 @@ static __always_inline void odg_rq_advance(struct odg_rq *rq, u32 taken)
 	smp_store_release(&rq->shared->cons, cons);
 }
 
-/* How many entries the program says are posted; at most mask + 1 to be believed. */
-static __always_inline u32 __odg_rq_posted(const struct odg_rq *rq)
-{
-	/* (F) pairs with the program's store-release of prod (E) */
-	return smp_load_acquire(&rq->shared->prod) - rq->cons;
-}
-
-/* How many entries are posted; 0 if we do not believe it. */
+/* How many entries the program says are posted; 0 if we do not believe it. */
 static inline u32 odg_rq_posted(const struct odg_rq *rq)
 {
-	u32 posted = __odg_rq_posted(rq);
+	/* (F) pairs with the program's store-release of prod (E) */
+	u32 posted = smp_load_acquire(&rq->shared->prod) - rq->cons;
 
 	return posted <= rq->mask + 1 ? posted : 0;
 }
 
-/* Is one posted?  @rqe is the entry at the head; its fields are to be read once each. */
-static __always_inline bool odg_rq_head(const struct odg_rq *rq,
+/*
+ * How many entries are posted, looked at anew; 0 if we do not believe it.  Whoever takes
+ * some asks here before, so that seen is never behind cons.
+ */
+static inline u32 odg_rq_look(struct odg_rq *rq)
+{
+	u32 posted = odg_rq_posted(rq);
+
+	if (posted)
+		rq->seen = rq->cons + posted;
+	return posted;
+}
+
+/*
+ * Is one posted?  @rqe is the entry at the head; its fields are to be read once each.
+ * The program's index is looked at when all that was seen is taken, not each time.
+ */
+static __always_inline bool odg_rq_head(struct odg_rq *rq,
 					const struct odg_rqe **rqe)
 {
-	if (unlikely(__odg_rq_posted(rq) - 1 > rq->mask))
+	u32 cons = rq->cons;
+
+	if (unlikely(cons == rq->seen) && !odg_rq_look(rq))
 		return false;
-	*rqe = &rq->rqes[rq->cons & rq->mask];
+	*rqe = &rq->rqes[cons & rq->mask];
 	return true;
+}
+
+static_assert(offsetof(struct odg_rqe, least) ==
+	      offsetof(struct odg_rqe, flags) + sizeof(u32));
+
+/* Are its flags and least 0?  They are neighbours, and read as one. */
+static __always_inline bool odg_rqe_is_plain(const struct odg_rqe *rqe)
+{
+	return !READ_ONCE(*(const u64 *)&rqe->flags);
 }
 
 /*

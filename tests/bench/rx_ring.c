@@ -23,9 +23,11 @@ static void ring_open(int fd)
 /* Each is shown by itself, as a receiver does that reposts one at a time. */
 static void ring_post(int fd)
 {
+	const int where = region;
+
 	(void)fd;
 	for (int i = 0; i < BURST; i++) {
-		odg_rq_write(&rq, region, (uint64_t)i * MAX_PAYLOAD, MAX_PAYLOAD,
+		odg_rq_write(&rq, where, (uint64_t)i * MAX_PAYLOAD, MAX_PAYLOAD,
 			     i, 0);
 		ODG_MUST(odg_rq_submit(&rq));
 	}
