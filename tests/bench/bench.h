@@ -16,8 +16,8 @@
 struct got {
 	const void *data;
 	uint32_t len;
-	uint32_t addr;		/* sender's, network order */
 	uint16_t port;		/* sender's, network order */
+	uint32_t addr;		/* sender's, network order */
 	uint32_t ifindex;	/* these two only if it claims to tell them */
 	uint64_t ns;
 };
