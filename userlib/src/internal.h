@@ -310,6 +310,7 @@ bool odgw_info_names(const WSAPROTOCOL_INFOW *info, pid_t *pid, int *fd);
 /* Larger pages only make for a question too many. */
 #define ODGW_PAGE	((uintptr_t)4096)
 #define ODGW_KNOWN	32
+#define ODGW_READABLE	((uintptr_t)1)	/* with a page that may not be writable */
 
 struct odgw_probe {
 	uintptr_t stack;		/* the page of the caller's frame */
@@ -321,36 +322,38 @@ void odgw_probe_init(struct odgw_probe *probe);
 bool odgw_probe_ask_read(struct odgw_probe *probe, const void *p, size_t n);
 bool odgw_probe_ask_write(struct odgw_probe *probe, void *p, size_t n);
 
+/* odgw_probe_knows - @page, or @page | ODGW_READABLE if that is @enough */
 static inline bool odgw_probe_knows(const struct odgw_probe *probe,
-				    uintptr_t page)
+				    uintptr_t page, uintptr_t enough)
 {
 	const uintptr_t *place = &probe->known[page / ODGW_PAGE % ODGW_KNOWN];
 
-	return place[0] == page || place[ODGW_KNOWN] == page ||
-	       page == probe->stack;
+	return (place[0] & ~enough) == page ||
+	       (place[ODGW_KNOWN] & ~enough) == page || page == probe->stack;
 }
 
-/* odgw_probe_is_known - within one page that can be written to */
+/* odgw_probe_is_known - and within one page */
 static inline bool odgw_probe_is_known(const struct odgw_probe *probe,
-				       const void *p, size_t n)
+				       const void *p, size_t n,
+				       uintptr_t enough)
 {
 	uintptr_t offset = (uintptr_t)p % ODGW_PAGE;
 
 	return n <= ODGW_PAGE - offset &&
-	       odgw_probe_knows(probe, (uintptr_t)p - offset);
+	       odgw_probe_knows(probe, (uintptr_t)p - offset, enough);
 }
 
 /* Ask for the writes first: what can be written is not asked about again. */
 static inline bool odgw_probe_read(struct odgw_probe *probe, const void *p,
 				   size_t n)
 {
-	return odgw_probe_is_known(probe, p, n) ||
+	return odgw_probe_is_known(probe, p, n, ODGW_READABLE) ||
 	       odgw_probe_ask_read(probe, p, n);
 }
 
 static inline bool odgw_probe_write(struct odgw_probe *probe, void *p, size_t n)
 {
-	return odgw_probe_is_known(probe, p, n) ||
+	return odgw_probe_is_known(probe, p, n, 0) ||
 	       odgw_probe_ask_write(probe, p, n);
 }
 

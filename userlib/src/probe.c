@@ -14,11 +14,11 @@
  * address is good.  The others do more work (process_vm_readv pins the page) or
  * leave marks (a signal handler of a library's, descriptors of a pipe).
  *
- * A page is asked about once, and the page of the current stack frame never.  That a
- * page can be written to is remembered by each thread until the memory map changes,
- * which the kernel counts (ODG_CQ_WATCH): an answer is as good as a new one while
- * the count is what it was before the question.  Without that count, as in a child
- * after fork(2), answers are good for one call.
+ * A page is asked about once, and the page of the current stack frame never.  The
+ * answer is remembered by each thread until the memory map changes, which the kernel
+ * counts (ODG_CQ_WATCH): it is as good as a new one while the count is what it was
+ * before the question.  Without that count, as in a child after fork(2), answers are
+ * good for one call.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -49,7 +49,7 @@ static bool can_read(uintptr_t word)
 	       errno != EFAULT;
 }
 
-/* Pages that can be written to; ~0: none. */
+/* Pages that can be written to, or at least read; ~0: none. */
 static _Thread_local struct {
 	uint64_t changes;		/* as of which they were asked about; 0: none */
 	uintptr_t pages[2 * ODGW_KNOWN];
@@ -95,10 +95,13 @@ void odgw_probe_init(struct odgw_probe *probe)
 }
 
 /* remember - and forget the older one of two that stood there */
-static void remember(uintptr_t page)
+static void remember(const struct odgw_probe *probe, uintptr_t page)
 {
 	uintptr_t *place = &known.pages[page / ODGW_PAGE % ODGW_KNOWN];
 
+	/* A signal handler's call has begun a new list. */
+	if (known.changes != probe->changes)
+		return;
 	place[ODGW_KNOWN] = place[0];
 	place[0] = page;
 }
@@ -111,13 +114,11 @@ bool odgw_probe_ask_write(struct odgw_probe *probe, void *p, size_t n)
 	if (addr + n < addr)
 		return false;
 	for (; page < addr + n; page += ODGW_PAGE) {
-		if (odgw_probe_knows(probe, page))
+		if (odgw_probe_knows(probe, page, 0))
 			continue;
 		if (!can_write((addr > page ? addr : page) & ~(uintptr_t)3))
 			return false;
-		/* Unless a signal handler's call has begun a new list. */
-		if (known.changes == probe->changes)
-			remember(page);
+		remember(probe, page);
 	}
 	return true;
 }
@@ -129,9 +130,12 @@ bool odgw_probe_ask_read(struct odgw_probe *probe, const void *p, size_t n)
 
 	if (addr + n < addr)
 		return false;
-	for (; page < addr + n; page += ODGW_PAGE)
-		if (!odgw_probe_knows(probe, page) &&
-		    !can_read((addr > page ? addr : page) & ~(uintptr_t)3))
+	for (; page < addr + n; page += ODGW_PAGE) {
+		if (odgw_probe_knows(probe, page, ODGW_READABLE))
+			continue;
+		if (!can_read((addr > page ? addr : page) & ~(uintptr_t)3))
 			return false;
+		remember(probe, page | ODGW_READABLE);
+	}
 	return true;
 }
