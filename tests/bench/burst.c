@@ -8,7 +8,8 @@
  *   floor LOAD BEGIN END
  *   row LOAD NAME LABEL TELLS-MORE POST SEND DRAIN TOTAL MIN MAX SYSCALLS SWITCHES
  *
- * per datagram, medians over the repetitions; LOAD is "64 single", say.
+ * per datagram: the middle one of a measurement's bursts, for in some of them a timer
+ * ticks, and of these the medians over the repetitions; LOAD is "64 single", say.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -41,7 +42,7 @@ struct lane {
 	const struct receiver *rx;
 	int rx_fd, tx_fd;
 	struct sockaddr_in from;
-	struct sample sum;
+	struct sample last;		/* burst */
 };
 
 unsigned char rx_buf[BURST][MAX_PAYLOAD] __attribute__((aligned(4096)));
@@ -148,14 +149,15 @@ static void burst(struct lane *lane)
 	t = now();
 	if (rx->post)
 		rx->post(lane->rx_fd);
-	lane->sum.post += since(t);
+	lane->last.post = since(t) / BURST;
 	t = now();
 	burst_send(lane->tx_fd);
-	lane->sum.send += since(t);
+	lane->last.send = since(t) / BURST;
 	t = now();
 	if (rx->drain)
 		rx->drain(lane->rx_fd);
-	lane->sum.drain += since(t);
+	lane->last.drain = since(t) / BURST;
+	lane->last.total = lane->last.post + lane->last.send + lane->last.drain;
 
 	if (rx->drain)
 		burst_check(rx, &lane->from);
@@ -179,7 +181,6 @@ static void start(struct lane *lane, const struct receiver *rx)
 	rx->open(lane->rx_fd);
 	for (int i = 0; i < WARM; i++)
 		burst(lane);
-	lane->sum = (struct sample){ 0 };
 }
 
 static void end(struct lane *lane)
@@ -200,23 +201,29 @@ static void end(struct lane *lane)
 	settle();
 }
 
-static struct sample measure(const struct receiver *rx)
+static int by_total(const void *a, const void *b)
 {
-	struct lane lane;
-	struct sample *s = &lane.sum;
+	const struct sample *x = a, *y = b;
 
-	start(&lane, rx);
-	for (int i = 0; i < BURSTS; i++)
-		burst(&lane);
-	end(&lane);
-	s->post /= BURSTS * BURST;
-	s->send /= BURSTS * BURST;
-	s->drain /= BURSTS * BURST;
-	s->total = s->post + s->send + s->drain;
-	return *s;
+	return (x->total > y->total) - (x->total < y->total);
 }
 
-/* The floor at an end of the series: a timer's tick more or less is not it. */
+static struct sample measure(const struct receiver *rx)
+{
+	struct sample bursts[BURSTS];
+	struct lane lane;
+
+	start(&lane, rx);
+	for (int i = 0; i < BURSTS; i++) {
+		burst(&lane);
+		bursts[i] = lane.last;
+	}
+	end(&lane);
+	qsort(bursts, BURSTS, sizeof(bursts[0]), by_total);
+	return bursts[BURSTS / 2];
+}
+
+/* The floor at an end of the series. */
 static double floor_now(const struct receiver *rx)
 {
 	double totals[5];
@@ -246,13 +253,6 @@ static struct counts count(const struct receiver *rx)
 	all.syscalls = (all.syscalls / BURSTS - sends) / BURST;
 	all.switches /= BURSTS * BURST;
 	return all;
-}
-
-static int by_total(const void *a, const void *b)
-{
-	const struct sample *x = a, *y = b;
-
-	return (x->total > y->total) - (x->total < y->total);
 }
 
 static void print_row(struct row *row, const char *load)
