@@ -13,17 +13,10 @@
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
-#include <linux/timekeeping.h>
 
 #include "hist.h"
 
-/*
- * ns of a cycle, times 2^24; 0 before the first histogram, and where CPUs do not count
- * cycles.  2^40 cycles are as long as it goes: minutes.
- */
-#define ODG_CYCLE_SHIFT	24
-static u32 odg_cycle_mult;
-
+u32 odg_cycle_mult;
 DEFINE_PER_CPU(u64, odg_hook_cycles);
 static DEFINE_MUTEX(odg_hist_lock);	/* one switches a histogram at a time */
 
@@ -58,30 +51,6 @@ static void odg_measure_cycle(void)
 }
 
 /**
- * odg_hist_add - count a datagram that was just completed
- * @binding: has a histogram; its lock is held
- * @stamp: the stack's, or 0, and then it is in the hook on this CPU
- */
-void odg_hist_add(struct odg_binding *binding, ktime_t stamp)
-{
-	struct odg_hist *hist = binding->hist;
-	u64 ns;
-
-	if (unlikely(stamp))
-		/* less than 0 when the clock was set back */
-		ns = max_t(s64, ktime_get_real_ns() - ktime_to_ns(stamp), 0);
-	else if (likely(odg_cycle_mult))
-		ns = (odg_cycles() - this_cpu_read(odg_hook_cycles)) *
-		     odg_cycle_mult >> ODG_CYCLE_SHIFT;
-	else
-		return;
-	hist->sum += ns;
-	if (ns > hist->max)
-		hist->max = ns;
-	hist->buckets[odg_hist_bucket(ns)]++;
-}
-
-/**
  * odg_hist_add_cqe - the same for what may have waited, or come in parts
  * @binding: as above
  * @cqe: the completion; the last part counts
@@ -94,7 +63,7 @@ void odg_hist_add_cqe(struct odg_binding *binding, const struct odg_cqe *cqe,
 	ktime_t stamp = cqe->flags & ODG_CQE_RX_STACK ? cqe->rx_ns : 0;
 
 	if ((stamp || direct) && !(cqe->flags & ODG_CQE_PARTIAL))
-		odg_hist_add(binding, stamp);
+		odg_hist_add(binding->hist, stamp);
 }
 
 /* How many were counted. */

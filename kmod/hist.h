@@ -17,6 +17,7 @@
 #include <linux/odgram.h>
 #include <linux/odgram_netlink.h>
 #include <linux/percpu.h>
+#include <linux/timekeeping.h>
 #include <linux/timex.h>
 #include <linux/types.h>
 #include <asm/barrier.h>
@@ -34,6 +35,13 @@ struct odg_hist {
 	u64 max;
 	u64 buckets[ODG_HIST_BUCKETS];
 };
+
+/*
+ * ns of a cycle, times 2^24; 0 before the first histogram, and where CPUs do not count
+ * cycles.  2^40 cycles are as long as it goes: minutes.
+ */
+#define ODG_CYCLE_SHIFT	24
+extern u32 odg_cycle_mult;
 
 static __always_inline u64 odg_cycles(void)
 {
@@ -59,8 +67,30 @@ static inline u32 odg_hist_bucket(u64 ns)
  */
 DECLARE_PER_CPU(u64, odg_hook_cycles);
 
+/**
+ * odg_hist_add - count a datagram that was just completed
+ * @hist: the histogram; binding->lock is held
+ * @stamp: the stack's, or 0, and then it is in the hook on this CPU
+ */
+static __always_inline void odg_hist_add(struct odg_hist *hist, ktime_t stamp)
+{
+	u64 ns;
+
+	if (unlikely(stamp))
+		/* less than 0 when the clock was set back */
+		ns = max_t(s64, ktime_get_real_ns() - ktime_to_ns(stamp), 0);
+	else if (likely(odg_cycle_mult))
+		ns = (odg_cycles() - this_cpu_read(odg_hook_cycles)) *
+		     odg_cycle_mult >> ODG_CYCLE_SHIFT;
+	else
+		return;
+	hist->sum += ns;
+	if (ns > hist->max)
+		hist->max = ns;
+	hist->buckets[odg_hist_bucket(ns)]++;
+}
+
 int odg_hist_set(struct odg_binding *binding, bool on);
-void odg_hist_add(struct odg_binding *binding, ktime_t stamp);
 void odg_hist_add_cqe(struct odg_binding *binding, const struct odg_cqe *cqe,
 		      bool direct);
 u64 odg_hist_count(const struct odg_hist *hist);

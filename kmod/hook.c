@@ -185,7 +185,7 @@ static __always_inline int odg_rcv_straight(struct odg_binding *binding,
 	if (!plain && !least)
 		odg_binding_set_own(binding, ODG_BIND_NOT_PLAIN, false);
 	if (unlikely(binding->hist))
-		odg_hist_add(binding, plain ? 0 : skb->tstamp);
+		odg_hist_add(binding->hist, plain ? 0 : skb->tstamp);
 	spin_unlock(&binding->lock);
 	odg_mark_arrival(sk, skb);
 	/* softirq: it goes with others */
