@@ -2,7 +2,7 @@
 #
 # Reads what tests/bench printed (the heads of its files say what) and prints the
 # tables. goals.awk judges, publish.awk writes the files; the three run as one.
-# Variables: kernel emulator machine cmdline commit.
+# Variables: kernel emulator machine two_cpus cmdline commit.
 
 BEGIN { FS = "\t" }
 
@@ -156,6 +156,7 @@ function print_sockets(   i) {
 
 function print_rtts(   i) {
 	heading(sprintf("Round trip between two CPUs, emulated time: medians over %d runs in turn", nr_runs))
+	printf "(%s)\n", two_cpus
 	printf "%-20s %12s %9s %14s %9s\n", "", "median, us", "/ ring's", "10th perc., us", "/ ring's"
 	for (i = 1; i <= nr_ways; i++)
 		printf "%-20s %12.0f %9.2f %14.0f %9.2f\n", ways[i], \
