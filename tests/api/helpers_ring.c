@@ -28,6 +28,20 @@ int kick(const struct port *p, int sock)
 	return odg(p->fd, ODG_RQ_KICK, &k);
 }
 
+void ring_map(struct ring *r, const struct port *p, const struct odg_rq_create *c)
+{
+	r->entries = c->entries;
+	r->next = 0;
+	r->map_size = c->mmap_size;
+	r->map = mmap(NULL, c->mmap_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		      p->fd, (off_t)c->mmap_offset);
+	want_true(r->map != MAP_FAILED);
+	r->prod = (uint32_t *)(r->map + c->off_prod);
+	r->cons = (uint32_t *)(r->map + c->off_cons);
+	r->flags = (uint32_t *)(r->map + c->off_flags);
+	r->rqes = (struct odg_rqe *)(r->map + c->off_entries);
+}
+
 void ring_open(struct ring *r, const struct port *p, int sock,
 		      uint32_t entries)
 {
@@ -37,16 +51,7 @@ void ring_open(struct ring *r, const struct port *p, int sock,
 	};
 
 	want(odg(p->fd, ODG_RQ_CREATE, &c), 0);
-	r->entries = c.entries;
-	r->next = 0;
-	r->map_size = c.mmap_size;
-	r->map = mmap(NULL, c.mmap_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-		      p->fd, (off_t)c.mmap_offset);
-	want_true(r->map != MAP_FAILED);
-	r->prod = (uint32_t *)(r->map + c.off_prod);
-	r->cons = (uint32_t *)(r->map + c.off_cons);
-	r->flags = (uint32_t *)(r->map + c.off_flags);
-	r->rqes = (struct odg_rqe *)(r->map + c.off_entries);
+	ring_map(r, p, &c);
 }
 
 struct odg_rqe *ring_write(struct ring *r, uint64_t user_data,

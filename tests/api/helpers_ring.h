@@ -28,6 +28,8 @@ struct odg_region_add region_add(const struct port *p, void *mem, size_t len,
 				 int expected);
 int region_del(const struct port *p, uint32_t id);
 int kick(const struct port *p, int sock);
+/* What ODG_RQ_CREATE made, mapped. */
+void ring_map(struct ring *r, const struct port *p, const struct odg_rq_create *c);
 void ring_open(struct ring *r, const struct port *p, int sock, uint32_t entries);
 void ring_close(struct ring *r);
 /* WRITE one entry; ring_submit() shows it. */

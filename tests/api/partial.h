@@ -7,7 +7,20 @@
 
 static const char twenty[] = "abcdefghijklmnopqrst";
 
-/* The next completion: op has these bytes of a datagram that had so many left. */
+/* op has these bytes of a datagram that had so many left. */
+static inline void check_part(const struct odg_cqe *c, const struct op *op,
+			      const char *data, uint32_t len, uint32_t left)
+{
+	want(c->user_data, op->r.user_data);
+	want(c->status, 0);
+	want(c->flags & ODG_CQE_PARTIAL, left > len ? ODG_CQE_PARTIAL : 0);
+	want(c->len, len);
+	want(c->full_len, left);
+	want(memcmp(op->data, data, len), 0);
+	want_true(is_poison(op->data + len, OP_DATA - len));
+}
+
+/* So the next completion says. */
 static inline const struct odg_cqe *reap_piece(struct port *p,
 					       const struct op *op,
 					       const char *data, uint32_t len,
@@ -15,30 +28,16 @@ static inline const struct odg_cqe *reap_piece(struct port *p,
 {
 	const struct odg_cqe *c = reap(p);
 
-	want(c->user_data, op->r.user_data);
-	want(c->status, 0);
-	want(c->flags & ODG_CQE_PARTIAL, left > len ? ODG_CQE_PARTIAL : 0);
-	want(c->len, len);
-	want(c->full_len, left);
-	want(memcmp(op->data, data, len), 0);
-	want_true(is_poison(op->data + len, OP_DATA - len));
+	check_part(c, op, data, len, left);
 	return c;
 }
 
-/* The same of one that was done at once. */
+/* It was done at once. */
 static inline void want_piece(const struct op *op, const char *data,
 			      uint32_t len, uint32_t left)
 {
-	const struct odg_cqe *c = &op->result.cqe;
-
 	want(op->r.state, ODG_RECV_DONE);
-	want(c->user_data, op->r.user_data);
-	want(c->status, 0);
-	want(c->flags & ODG_CQE_PARTIAL, left > len ? ODG_CQE_PARTIAL : 0);
-	want(c->len, len);
-	want(c->full_len, left);
-	want(memcmp(op->data, data, len), 0);
-	want_true(is_poison(op->data + len, OP_DATA - len));
+	check_part(&op->result.cqe, op, data, len, left);
 }
 
 /* A receive of so many bytes. */

@@ -22,16 +22,8 @@ static void spare_open(struct ring *r, const struct port *p, int sock,
 	};
 
 	want(odg(p->fd, ODG_RQ_CREATE, &c), 0);
-	r->entries = c.entries;
+	ring_map(r, p, &c);
 	r->next = next;
-	r->map_size = c.mmap_size;
-	r->map = mmap(NULL, c.mmap_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-		      p->fd, (off_t)c.mmap_offset);
-	want_true(r->map != MAP_FAILED);
-	r->prod = (uint32_t *)(r->map + c.off_prod);
-	r->cons = (uint32_t *)(r->map + c.off_cons);
-	r->flags = (uint32_t *)(r->map + c.off_flags);
-	r->rqes = (struct odg_rqe *)(r->map + c.off_entries);
 }
 
 /* From here on q->r is a queue of so many entries. */

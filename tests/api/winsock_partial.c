@@ -3,50 +3,15 @@
  * ODG_KEEP_REST: what is longer than the buffers comes in parts, with MSG_PARTIAL,
  * in each model there is.  R is the receiver under test, S sends.
  */
-#define _GNU_SOURCE
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include "helpers_winsock.h"
 
-#include <cmocka.h>
 #include <mswsock.h>
 #include <odgram_options.h>
-#include <winsock2.h>
-#include <ws2tcpip.h>
+#include <unistd.h>
 
-#define POISON		0xdeadbeefU
 #define RECEIVE_PARTIAL	0x4000000FU	/* an NTSTATUS, of success */
 
 static const char twenty[] = "abcdefghijklmnopqrst";
-
-static SOCKET r, s;
-static SOCKADDR_IN r_addr, s_addr_in;
-
-static DWORD long_ms(void)
-{
-	const char *slow = getenv("ODG_SLOW");
-
-	return 8000 * (slow && atoi(slow) > 0 ? (DWORD)atoi(slow) : 1);
-}
-
-static SOCKET new_socket(DWORD flags, SOCKADDR_IN *addr)
-{
-	SOCKET sock = WSASocketW(AF_INET, SOCK_DGRAM, IPPROTO_UDP, NULL, 0, flags);
-	socklen_t len = sizeof(*addr);
-
-	assert_true(sock != INVALID_SOCKET);
-	*addr = (SOCKADDR_IN){
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	assert_int_equal(bind((int)sock, (SOCKADDR *)addr, sizeof(*addr)), 0);
-	getsockname(sock, (SOCKADDR *)addr, &len);
-	return sock;
-}
 
 /* keep_rest - set or clear it, and see that it is */
 static void keep_rest(SOCKET sock, BOOL on)
@@ -85,41 +50,19 @@ static int setup_plain(void **state)
 	return setup_with(0);
 }
 
-static int teardown(void **state)
+static void say(const char *text)
 {
-	(void)state;
-	closesocket(r);
-	closesocket(s);
-	return WSACleanup();
+	snd(text, strlen(text));
 }
 
-static void snd(const char *text)
+static void init_with(struct op *op, HANDLE event)
 {
-	assert_int_equal(sendto((int)s, text, strlen(text), 0,
-				(SOCKADDR *)&r_addr, sizeof(r_addr)),
-			 strlen(text));
-}
-
-/* One receive and all it writes to. */
-struct op {
-	WSAOVERLAPPED ov;
-	SOCKADDR_STORAGE from;
-	int fromlen;
-	DWORD bytes, flags;
-	char data[64];
-};
-
-static void init(struct op *op, HANDLE event)
-{
-	memset(op, 0xa5, sizeof(*op));
-	op->fromlen = sizeof(op->from);
-	op->bytes = POISON;
-	op->flags = 0;
+	init(op, false);
 	op->ov.hEvent = event;
 }
 
-static int post(struct op *op, ULONG len,
-		LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+static int post_with(struct op *op, ULONG len,
+		     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
 	WSABUF buf = { len, op->data };
 
@@ -128,27 +71,18 @@ static int post(struct op *op, ULONG len,
 	return WSAGetLastError();
 }
 
-static int receive(struct op *op, ULONG len)
+static int receive_anew(struct op *op, ULONG len)
 {
-	WSABUF buf = { len, op->data };
-
-	init(op, NULL);
-	WSARecvFrom(r, &buf, 1, &op->bytes, &op->flags, (SOCKADDR *)&op->from,
-		    &op->fromlen, NULL, NULL);
-	return WSAGetLastError();
+	init(op, false);
+	return receive(r, op, len);
 }
 
-/* expect - op has this, and more follows or not */
-static void expect(struct op *op, const char *text, DWORD flags)
+/* expect_part - op has this, and more follows or not */
+static void expect_part(struct op *op, const char *text, DWORD flags)
 {
-	size_t n = strlen(text);
-
-	assert_int_equal(op->bytes, n);
 	assert_int_equal(op->flags, flags);
-	assert_memory_equal(op->data, text, n);
-	assert_int_equal((unsigned char)op->data[n], 0xa5);
-	assert_int_equal(op->fromlen, sizeof(SOCKADDR_IN));
-	assert_memory_equal(&op->from, &s_addr_in, sizeof(s_addr_in));
+	op->flags = 0;
+	expect(op, text, (DWORD)strlen(text));
 }
 
 /* expect_result - the same, asked of WSAGetOverlappedResult() */
@@ -159,7 +93,7 @@ static void expect_result(struct op *op, const char *text, DWORD flags)
 					   &op->flags));
 	assert_int_equal(op->ov.Internal, flags ? RECEIVE_PARTIAL : 0);
 	assert_int_equal(op->ov.InternalHigh, strlen(text));
-	expect(op, text, flags);
+	expect_part(op, text, flags);
 }
 
 static void a57_option(void **state)
@@ -226,11 +160,11 @@ static void a57_b_n7_event(void **state)
 	(void)state;
 	for (i = 0; i < 3; i++) {
 		event[i] = WSACreateEvent();
-		init(&op[i], event[i]);
-		assert_int_equal(post(&op[i], 8, NULL), WSA_IO_PENDING);
+		init_with(&op[i], event[i]);
+		assert_int_equal(post_with(&op[i], 8, NULL), WSA_IO_PENDING);
 	}
-	snd(twenty);
-	assert_int_equal(WSAWaitForMultipleEvents(3, event, TRUE, long_ms(),
+	say(twenty);
+	assert_int_equal(WSAWaitForMultipleEvents(3, event, TRUE, LONG_MS,
 						  FALSE), WSA_WAIT_EVENT_0);
 	expect_result(&op[0], "abcdefgh", MSG_PARTIAL);
 	expect_result(&op[1], "ijklmnop", MSG_PARTIAL);
@@ -245,15 +179,15 @@ static void a57_a65_at_once(void **state)
 	struct op op;
 
 	(void)state;
-	snd(twenty);
-	init(&op, NULL);
-	assert_int_equal(post(&op, 8, NULL), 0);
-	expect(&op, "abcdefgh", MSG_PARTIAL);
+	say(twenty);
+	init_with(&op, NULL);
+	assert_int_equal(post_with(&op, 8, NULL), 0);
+	expect_part(&op, "abcdefgh", MSG_PARTIAL);
 	expect_result(&op, "abcdefgh", MSG_PARTIAL);
-	init(&op, NULL);
+	init_with(&op, NULL);
 	op.flags = MSG_PARTIAL;
-	assert_int_equal(post(&op, 60, NULL), 0);
-	expect(&op, "ijklmnopqrst", 0);
+	assert_int_equal(post_with(&op, 60, NULL), 0);
+	expect_part(&op, "ijklmnopqrst", 0);
 }
 
 static void a57_nonoverlapped(void **state)
@@ -261,16 +195,16 @@ static void a57_nonoverlapped(void **state)
 	struct op op;
 
 	(void)state;
-	snd(twenty);
-	assert_int_equal(receive(&op, 8), 0);
-	expect(&op, "abcdefgh", MSG_PARTIAL);
-	snd("next");
-	assert_int_equal(receive(&op, 5), 0);
-	expect(&op, "ijklm", MSG_PARTIAL);
-	assert_int_equal(receive(&op, 50), 0);
-	expect(&op, "nopqrst", 0);
-	assert_int_equal(receive(&op, 50), 0);
-	expect(&op, "next", 0);
+	say(twenty);
+	assert_int_equal(receive_anew(&op, 8), 0);
+	expect_part(&op, "abcdefgh", MSG_PARTIAL);
+	say("next");
+	assert_int_equal(receive_anew(&op, 5), 0);
+	expect_part(&op, "ijklm", MSG_PARTIAL);
+	assert_int_equal(receive_anew(&op, 50), 0);
+	expect_part(&op, "nopqrst", 0);
+	assert_int_equal(receive_anew(&op, 50), 0);
+	expect_part(&op, "next", 0);
 }
 
 /* recv() tells no flags: it comes as a stream would. */
@@ -280,7 +214,7 @@ static void a57_recv_in_parts(void **state)
 	size_t got = 0;
 
 	(void)state;
-	snd(twenty);
+	say(twenty);
 	while (got < 20) {
 		ssize_t n = recv(r, data + got, 7, 0);
 
@@ -297,15 +231,15 @@ static void peeks_see_it_whole(void **state)
 	char data[32];
 
 	(void)state;
-	snd(twenty);
-	assert_int_equal(receive(&op, 8), 0);
-	expect(&op, "abcdefgh", MSG_PARTIAL);
+	say(twenty);
+	assert_int_equal(receive_anew(&op, 8), 0);
+	expect_part(&op, "abcdefgh", MSG_PARTIAL);
 	assert_int_equal(recv(r, data, sizeof(data), MSG_PEEK), 20);
 	assert_memory_equal(data, twenty, 20);
 	assert_int_equal(recv(r, data, 10, MSG_PEEK), SOCKET_ERROR);
 	assert_int_equal(WSAGetLastError(), WSAEMSGSIZE);
-	assert_int_equal(receive(&op, 30), 0);
-	expect(&op, "ijklmnopqrst", 0);
+	assert_int_equal(receive_anew(&op, 30), 0);
+	expect_part(&op, "ijklmnopqrst", 0);
 }
 
 static int routines;
@@ -329,15 +263,15 @@ static void a57_a86_routine(void **state)
 	(void)state;
 	routines = 0;
 	for (i = 0; i < 3; i++) {
-		init(&op[i], NULL);
-		assert_int_equal(post(&op[i], 8, routine), WSA_IO_PENDING);
+		init_with(&op[i], NULL);
+		assert_int_equal(post_with(&op[i], 8, routine), WSA_IO_PENDING);
 	}
-	snd(twenty);
+	say(twenty);
 	while (routines < 3)
-		assert_int_equal(SleepEx(long_ms(), TRUE), WAIT_IO_COMPLETION);
-	expect(&op[0], "abcdefgh", MSG_PARTIAL);
-	expect(&op[1], "ijklmnop", MSG_PARTIAL);
-	expect(&op[2], "qrst", 0);
+		assert_int_equal(SleepEx(LONG_MS, TRUE), WAIT_IO_COMPLETION);
+	expect_part(&op[0], "abcdefgh", MSG_PARTIAL);
+	expect_part(&op[1], "ijklmnop", MSG_PARTIAL);
+	expect_part(&op[2], "qrst", 0);
 	expect_result(&op[0], "abcdefgh", MSG_PARTIAL);
 }
 
@@ -356,17 +290,17 @@ static void a57_completion_port(void **state)
 	(void)state;
 	assert_non_null(port);
 	for (i = 0; i < 3; i++) {
-		init(&op[i], NULL);
-		assert_int_equal(post(&op[i], 8, NULL), WSA_IO_PENDING);
+		init_with(&op[i], NULL);
+		assert_int_equal(post_with(&op[i], 8, NULL), WSA_IO_PENDING);
 	}
-	snd(twenty);
+	say(twenty);
 	/* A success: TRUE, where a datagram that is cut off gives FALSE. */
-	assert_true(GetQueuedCompletionStatus(port, &bytes, &key, &ov, long_ms()));
+	assert_true(GetQueuedCompletionStatus(port, &bytes, &key, &ov, LONG_MS));
 	assert_ptr_equal(ov, &op[0].ov);
 	assert_int_equal(bytes, 8);
 	for (got = 0; got < 2; got += n)
 		assert_true(GetQueuedCompletionStatusEx(port, entry + got,
-							4 - got, &n, long_ms(),
+							4 - got, &n, LONG_MS,
 							FALSE));
 	assert_int_equal(got, 2);
 	assert_ptr_equal(entry[0].lpOverlapped, &op[1].ov);
@@ -386,12 +320,12 @@ static void a57_win32_result(void **state)
 	DWORD bytes = POISON;
 
 	(void)state;
-	init(&op, NULL);
-	assert_int_equal(post(&op, 8, NULL), WSA_IO_PENDING);
-	snd(twenty);
+	init_with(&op, NULL);
+	assert_int_equal(post_with(&op, 8, NULL), WSA_IO_PENDING);
+	say(twenty);
 	assert_true(GetOverlappedResult((HANDLE)r, &op.ov, &bytes, TRUE));
 	assert_int_equal(bytes, 8);
-	assert_int_equal(receive(&op, 30), 0);
+	assert_int_equal(receive_anew(&op, 30), 0);
 }
 
 static void a57_recv_msg(void **state)
@@ -411,7 +345,7 @@ static void a57_recv_msg(void **state)
 	assert_int_equal(WSAIoctl(r, SIO_GET_EXTENSION_FUNCTION_POINTER, &id,
 				  sizeof(id), &recv_msg, sizeof(recv_msg), &bytes,
 				  NULL, NULL), 0);
-	snd(twenty);
+	say(twenty);
 	assert_int_equal(recv_msg(r, &msg, &bytes, NULL, NULL), 0);
 	assert_int_equal(bytes, 8);
 	assert_int_equal(msg.dwFlags, MSG_PARTIAL);
@@ -430,15 +364,15 @@ static void a57_not_overlapped(void **state)
 	struct op op;
 
 	(void)state;
-	snd(twenty);
-	init(&op, NULL);
-	assert_int_equal(post(&op, 8, NULL), 0);
-	expect(&op, "abcdefgh", MSG_PARTIAL);
+	say(twenty);
+	init_with(&op, NULL);
+	assert_int_equal(post_with(&op, 8, NULL), 0);
+	expect_part(&op, "abcdefgh", MSG_PARTIAL);
 	assert_int_equal(op.ov.Internal, RECEIVE_PARTIAL);
 	assert_int_equal(op.ov.InternalHigh, 8);
-	init(&op, NULL);
-	assert_int_equal(post(&op, 60, NULL), 0);
-	expect(&op, "ijklmnopqrst", 0);
+	init_with(&op, NULL);
+	assert_int_equal(post_with(&op, 60, NULL), 0);
+	expect_part(&op, "ijklmnopqrst", 0);
 }
 
 static RIO_EXTENSION_FUNCTION_TABLE rio;
@@ -448,7 +382,7 @@ static void dequeue(RIO_CQ cq, RIORESULT *result, ULONG n)
 	ULONG got = 0;
 	DWORD i;
 
-	for (i = 0; got < n && i < long_ms(); i++) {
+	for (i = 0; got < n && i < LONG_MS; i++) {
 		got += rio.RIODequeueCompletion(cq, result + got, n - got);
 		Sleep(1);
 	}
@@ -488,7 +422,7 @@ static void a57_registered_io(void **state)
 		else
 			assert_true(rio.RIOReceive(rq, &buf, 1, 0, NULL));
 	}
-	snd(twenty);
+	say(twenty);
 	dequeue(cq, result, 3);
 	for (i = 0; i < 3; i++) {
 		assert_int_equal(result[i].Status, i < 2 ? WSAEMSGSIZE : 0);
@@ -503,7 +437,7 @@ static void a57_registered_io(void **state)
 	whole = (RIO_BUF){ buffer, 1000, 100 };
 	assert_true(rio.RIOReceive(rq, NULL, 0, 0, NULL));
 	assert_true(rio.RIOReceive(rq, &whole, 1, 0, NULL));
-	snd(twenty);
+	say(twenty);
 	dequeue(cq, result, 2);
 	assert_int_equal(result[0].Status, WSAEMSGSIZE);
 	assert_int_equal(result[0].BytesTransferred, 0);
@@ -519,16 +453,16 @@ static void a56_switched_off_again(void **state)
 	struct op op;
 
 	(void)state;
-	snd(twenty);
-	assert_int_equal(receive(&op, 8), 0);
-	expect(&op, "abcdefgh", MSG_PARTIAL);
-	snd("next");
+	say(twenty);
+	assert_int_equal(receive_anew(&op, 8), 0);
+	expect_part(&op, "abcdefgh", MSG_PARTIAL);
+	say("next");
 	keep_rest(r, FALSE);
 	/* The rest is there, but what it is too long for is cut off. */
-	assert_int_equal(receive(&op, 8), WSAEMSGSIZE);
-	expect(&op, "ijklmnop", 0);
-	assert_int_equal(receive(&op, 8), 0);
-	expect(&op, "next", 0);
+	assert_int_equal(receive_anew(&op, 8), WSAEMSGSIZE);
+	expect_part(&op, "ijklmnop", 0);
+	assert_int_equal(receive_anew(&op, 8), 0);
+	expect_part(&op, "next", 0);
 }
 
 /* SIO_UDP_CONNRESET and the option leave each other alone. */
@@ -544,9 +478,9 @@ static void other_attributes_stay(void **state)
 				  &bytes, NULL, NULL), 0);
 	assert_int_equal(getsockopt(r, SOL_ODGRAM, ODG_KEEP_REST, &is, &len), 0);
 	assert_int_equal(is, TRUE);
-	snd(twenty);
-	assert_int_equal(receive(&op, 8), 0);
-	expect(&op, "abcdefgh", MSG_PARTIAL);
+	say(twenty);
+	assert_int_equal(receive_anew(&op, 8), 0);
+	expect_part(&op, "abcdefgh", MSG_PARTIAL);
 }
 
 /* The socket's, whoever made it and by whichever handle. */
@@ -566,9 +500,9 @@ static void of_another_handle_and_a_native_socket(void **state)
 	assert_int_equal(getsockopt(copy, SOL_ODGRAM, ODG_KEEP_REST, &is, &len), 0);
 	assert_int_equal(is, TRUE);
 	closesocket(copy);
-	snd(twenty);
-	assert_int_equal(receive(&op, 8), 0);
-	expect(&op, "abcdefgh", MSG_PARTIAL);
+	say(twenty);
+	assert_int_equal(receive_anew(&op, 8), 0);
+	expect_part(&op, "abcdefgh", MSG_PARTIAL);
 
 	/* One so high that the library has nothing of it yet. */
 	native = (SOCKET)dup2((int)s, 9999);
@@ -583,7 +517,7 @@ static void of_another_handle_and_a_native_socket(void **state)
 	closesocket(native);
 }
 
-#define TEST(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)	cmocka_unit_test_setup_teardown(name, setup, close_both)
 
 int main(void)
 {
@@ -599,7 +533,7 @@ int main(void)
 		TEST(a57_win32_result),
 		TEST(a57_recv_msg),
 		cmocka_unit_test_setup_teardown(a57_not_overlapped, setup_plain,
-						teardown),
+						close_both),
 		TEST(a57_registered_io),
 		TEST(a56_switched_off_again),
 		TEST(other_attributes_stay),
