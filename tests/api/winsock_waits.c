@@ -15,9 +15,25 @@
 
 #include "helpers_winsock.h"
 
+/* until_asleep - a thread that is not until its call blocks */
+static void until_asleep(pid_t tid)
+{
+	char path[64], state = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
+	while (state != 'S') {
+		f = fopen(path, "r");
+		if (!f || fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+			state = 'S';
+		if (f)
+			fclose(f);
+	}
+}
+
 static void *send_later(void *arg)
 {
-	usleep(50000);
+	until_asleep(getpid());
 	snd(arg, strlen(arg));
 	return NULL;
 }
@@ -150,7 +166,7 @@ static void *signal_then_send(void *arg)
 	int i;
 
 	for (i = 0; i < 5; i++) {
-		usleep(20000);
+		until_asleep(getpid());
 		pthread_kill(*who, SIGUSR1);
 	}
 	snd("after", 5);
@@ -187,22 +203,6 @@ static void brx12_receive_timeout(void **state)
 	assert_int_equal(receive(r, &op, 32), 0);
 	expect(&op, "next", 4);
 	setsockopt((int)r, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none));
-}
-
-/* until_asleep - a thread that is not until its call blocks */
-static void until_asleep(pid_t tid)
-{
-	char path[64], state = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
-	while (state != 'S') {
-		f = fopen(path, "r");
-		if (!f || fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
-			state = 'S';
-		if (f)
-			fclose(f);
-	}
 }
 
 static void *close_r(void *arg)
