@@ -169,8 +169,7 @@ static int odg_put_groups(struct sk_buff *skb, struct sock *sk)
 
 static int odg_put_ring(struct sk_buff *skb, struct odg_binding *binding)
 {
-	struct odg_rq *rq = rcu_dereference_protected(binding->rq,
-						      lockdep_is_held(&binding->lock));
+	struct odg_rq *rq = odg_binding_rq(binding);
 
 	if (!rq)
 		return 0;

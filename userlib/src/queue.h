@@ -16,7 +16,7 @@
  *   kernel: data, completion, eventfd
  *   anybody: odgw_queue_reap()		results to where they belong, Internal last,
  *					then a note, if it is to be told so
- *   thread or taker: odgw_queue_pop()	the routine runs, the packet is returned
+ *   thread or taker: odgw_notes_pop()	the routine runs, the packet is returned
  *
  * An op that the library completes itself goes odgw_overlapped_end().
  */
