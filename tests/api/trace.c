@@ -109,10 +109,21 @@ static void every_tracepoint_is_hit(void **state)
 	nl_close(&nl);
 }
 
+/* perf and trace-cmd read the formats, and know no constant of ours by its name. */
+static void formats_name_no_constants(void **state)
+{
+	(void)state;
+	if (access(TRACING "events/odgram", F_OK))
+		skip();
+	shell("! grep ODG_ %sevents/odgram/*/format", TRACING);
+	shell("grep -q '\"long\"' %sevents/odgram/odg_pass_on/format", TRACING);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T46(every_tracepoint_is_hit),
+		T0(formats_name_no_constants),
 	};
 	return cmocka_run_group_tests_name("trace", tests, NULL, NULL);
 }
