@@ -12,6 +12,7 @@
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
 #include <linux/ratelimit.h>
+#include <linux/sched.h>
 #include <net/net_namespace.h>
 
 #include "binding.h"
@@ -160,6 +161,7 @@ static void odg_event_work(struct work_struct *work)
 		if (what & BIT(ODG_EVENT_DROP))
 			odg_event_tell(binding, ODG_EVENT_DROP);
 		odg_binding_put(binding);
+		cond_resched();
 	}
 }
 

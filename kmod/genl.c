@@ -319,6 +319,25 @@ static int odg_put_port(struct sk_buff *skb, struct odg_port *port,
 	return 0;
 }
 
+static int odg_dump_port(struct sk_buff *skb, struct netlink_callback *cb,
+			 struct odg_port *port,
+			 const struct odg_viewer *viewer)
+{
+	void *hdr;
+	int ret;
+
+	if (!odg_sees(viewer, port->uid))
+		return 0;
+
+	hdr = odg_dump_header(skb, cb, ODG_CMD_PORT_GET);
+	ret = hdr ? odg_put_port(skb, port, viewer) : -EMSGSIZE;
+	if (!ret)
+		genlmsg_end(skb, hdr);
+	else if (hdr)
+		genlmsg_cancel(skb, hdr);
+	return ret;
+}
+
 /* cb->args[0] is the number to go on from. */
 static int odg_dump_ports(struct sk_buff *skb, struct netlink_callback *cb)
 {
@@ -328,22 +347,17 @@ static int odg_dump_ports(struct sk_buff *skb, struct netlink_callback *cb)
 	int ret = 0;
 
 	cb->seq = odg_registry_port_changes(viewer.net);
-	rcu_read_lock();
-	while (!ret && (port = odg_registry_next_port(viewer.net, &from))) {
-		void *hdr;
-
-		if (!odg_sees(&viewer, port->uid))
-			continue;
-		hdr = odg_dump_header(skb, cb, ODG_CMD_PORT_GET);
-		ret = hdr ? odg_put_port(skb, port, &viewer) : -EMSGSIZE;
-		if (!ret) {
-			genlmsg_end(skb, hdr);
-			cb->args[0] = from;
-		} else if (hdr) {
-			genlmsg_cancel(skb, hdr);
-		}
-	}
-	rcu_read_unlock();
+	do {
+		rcu_read_lock();
+		port = odg_registry_next_port(viewer.net, &from);
+		if (port)
+			ret = odg_dump_port(skb, cb, port, &viewer);
+		rcu_read_unlock();
+		if (ret)
+			break;
+		cb->args[0] = from;
+		cond_resched();
+	} while (port);
 	return skb->len ? skb->len : ret;
 }
 

@@ -99,6 +99,7 @@ void odg_totals_get(struct net *net, struct odg_totals *totals)
 {
 	struct odg_net *on = odg_net(net);
 	struct odg_binding *binding;
+	const struct odg_port *port;
 	unsigned long from = 0;
 
 	spin_lock_bh(&on->gone_lock);
@@ -117,8 +118,11 @@ void odg_totals_get(struct net *net, struct odg_totals *totals)
 	}
 
 	from = 0;
-	rcu_read_lock();
-	while (odg_registry_next_port(net, &from))
-		totals->ports++;
-	rcu_read_unlock();
+	do {
+		rcu_read_lock();
+		port = odg_registry_next_port(net, &from);
+		rcu_read_unlock();
+		totals->ports += !!port;
+		cond_resched();
+	} while (port);
 }
