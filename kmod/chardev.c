@@ -9,6 +9,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/net.h>
+#include <linux/nospec.h>
 #include <linux/odgram.h>
 #include <linux/poll.h>
 #include <linux/uaccess.h>
@@ -316,7 +317,8 @@ static noinline long odg_ioctl_any(struct file *file, unsigned int cmd,
 	if (_IOC_TYPE(cmd) != ODG_IOC_TYPE || _IOC_DIR(cmd) != _IOC_NONE ||
 	    _IOC_SIZE(cmd) || _IOC_NR(cmd) >= ARRAY_SIZE(odg_ioctls))
 		return -ENOTTY;
-	ioctl = &odg_ioctls[_IOC_NR(cmd)];
+	ioctl = &odg_ioctls[array_index_nospec(_IOC_NR(cmd),
+					       ARRAY_SIZE(odg_ioctls))];
 
 	if (get_user(size, (u32 __user *)uptr))
 		return -EFAULT;

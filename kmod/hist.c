@@ -51,8 +51,8 @@ static void odg_measure_cycle(void)
 }
 
 /**
- * odg_hist_add_cqe - the same for what may have waited, or come in parts
- * @binding: as above
+ * odg_hist_add_cqe - count a datagram that may have waited, or come in parts
+ * @binding: it has a histogram; its lock is held
  * @cqe: the completion; the last part counts
  * @direct: it is in the hook.  Of one that waited in the socket's queue, only the
  *	stack's stamp tells when it came.

@@ -93,7 +93,7 @@ bool odg_icmp_wanted(const struct odg_binding *binding, int status)
 
 static void odg_report_to_socket(struct sock *sk, int err)
 {
-	sk->sk_err = err;
+	WRITE_ONCE(sk->sk_err, err);
 	sk_error_report(sk);
 }
 
