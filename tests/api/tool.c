@@ -9,6 +9,7 @@
 #include <grp.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 static const char *object_of(int sock)
@@ -281,6 +282,21 @@ static void doctor_finds_all_well(void **state)
 	want_true(strstr(out, "ulimit -l"));
 }
 
+/* What a process calls itself is not for the terminal of another to obey. */
+static void a_name_moves_no_cursor(void **state)
+{
+	char name[16];
+
+	(void)state;
+	sys(prctl(PR_GET_NAME, name));
+	sys(prctl(PR_SET_NAME, "a\033[2J\x9b\tb"));
+	want(odgram("ports"), 0);
+	want_true(strstr(out, "  a?[2J??b\n"));
+	want(odgram("ports --long"), 0);
+	want_true(strstr(out, "  a?[2J??b\n"));
+	sys(prctl(PR_SET_NAME, name));
+}
+
 struct traffic {
 	struct fix *f;
 	bool stop;
@@ -370,6 +386,7 @@ int main(void)
 		T(watch_prints_events),
 		T0(without_rights_it_says_so),
 		T(doctor_finds_all_well),
+		T(a_name_moves_no_cursor),
 		T(top_in_a_terminal),
 		T(a_table_in_a_terminal),
 	};

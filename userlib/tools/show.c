@@ -100,9 +100,10 @@ static void bytes(char *cell, uint64_t n)
 		snprintf(cell, SHOW_CELL, "%" PRIu64, n);
 }
 
+/* A process calls itself what it likes: nothing that a terminal would obey. */
 static void command(char *cell, uint64_t pid)
 {
-	char path[32];
+	char path[32], *c;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%u/comm", (unsigned int)pid);
@@ -112,6 +113,9 @@ static void command(char *cell, uint64_t pid)
 	if (file)
 		fclose(file);
 	cell[strcspn(cell, "\n")] = '\0';
+	for (c = cell; *c; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
 }
 
 void show_cell(char *cell, const struct show_column *column,
