@@ -313,6 +313,18 @@ static void *traffic(void *arg)
 	return NULL;
 }
 
+/* That are not empty. */
+static int lines(const char *text)
+{
+	int n = 0;
+
+	for (text += strspn(text, "\n"); *text; text += strspn(text, "\n")) {
+		text += strcspn(text, "\n");
+		n++;
+	}
+	return n;
+}
+
 static void top_in_a_terminal(void **state)
 {
 	struct fix *f = *state;
@@ -337,6 +349,13 @@ static void top_in_a_terminal(void **state)
 	want(run("tmux -L odg send-keys -t 0 q"), 0);
 	eventually(pane_has("ended 0", ""));
 	want_true(!strstr(out, "ARRIVED/s"));
+	want(run("tmux -L odg kill-server"), 0);
+	row("a narrow one: each line of the frame is one of the terminal's");
+	want(run("LC_ALL=C.UTF-8 TERM=xterm tmux -L odg new-session -d -x 80 -y 20 '%s top -d 0.2'",
+		 tool()), 0);
+	eventually(pane_has("\n    ID  LOCAL ", local));
+	want_true(strstr(out, "  DROPPED/s"));
+	want(lines(out), 3);
 	want(run("tmux -L odg kill-server"), 0);
 	row("not in a terminal");
 	want(odgram("top -d 0.1 -n 2"), 0);

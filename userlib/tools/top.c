@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,16 +152,44 @@ static struct top_row *rates(const struct top_rows *now,
 	return out;
 }
 
+/* As much as fits: a line that goes on in the next would move the frame. */
+static __attribute__((format(printf, 3, 4))) void
+print_line(const struct top *top, int columns, const char *format, ...)
+{
+	char text[200];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (top->screen)
+		printf("%.*s" NORMAL CLEAR_LINE "\n", columns, text);
+	else
+		puts(text);
+}
+
+static int widest(const struct top_row *row, size_t nr)
+{
+	size_t most = strlen("LOCAL"), i;
+
+	for (i = 0; i < nr; i++) {
+		size_t len = strlen(row[i].local);
+
+		most = len > most ? len : most;
+	}
+	return (int)most;
+}
+
 static void print_frame(const struct top *top, const struct top_row *row,
 			size_t nr)
 {
-	const char *eol = top->screen ? CLEAR_LINE "\n" : "\n";
+	struct winsize size = { .ws_row = 24, .ws_col = 80 };
 	double arrived = 0, direct = 0, dropped = 0;
-	struct winsize size = { .ws_row = 24 };
 	size_t i, show = nr;
 	time_t now = time(NULL);
 	char clock[16];
 	struct tm tm;
+	int width;
 
 	for (i = 0; i < nr; i++) {
 		arrived += row[i].arrived;
@@ -171,26 +200,31 @@ static void print_frame(const struct top *top, const struct top_row *row,
 	strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
 	if (top->screen) {
 		ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+		if (!size.ws_col)
+			size.ws_col = 80;
 		if (size.ws_row > HEAD_LINES &&
 		    show + HEAD_LINES > size.ws_row)
 			show = (size_t)size.ws_row - HEAD_LINES;
 		fputs(HOME, stdout);
 	}
-	printf("odgram top  %s  %zu socket%s  %.0f datagrams/s, %.0f %% at once, %.0f dropped/s%s%s",
-	       clock, nr, nr == 1 ? "" : "s", arrived,
-	       arrived > 0 ? direct / arrived * 100 : 0, dropped,
-	       top->keys ? "  (q ends)" : "", eol);
-	printf("%s%8s  %10s  %10s  %10s  %10s  %9s  %7s  %-28s%s%s",
-	       top->screen ? REVERSE : "", "ID", "ARRIVED/s", "AT-ONCE/s",
-	       "BY-QUEUE/s", "DROPPED/s", "MB/s", "POSTED", "LOCAL  (last slow)",
-	       top->screen ? NORMAL : "", eol);
+	print_line(top, size.ws_col,
+		   "odgram top  %s  %zu socket%s  %.0f datagrams/s, %.0f %% at once, %.0f dropped/s%s",
+		   clock, nr, nr == 1 ? "" : "s", arrived,
+		   arrived > 0 ? direct / arrived * 100 : 0, dropped,
+		   top->keys ? "  (q ends)" : "");
+	width = widest(row, show);
+	if (top->screen)
+		fputs(REVERSE, stdout);
+	print_line(top, size.ws_col, "%6s  %-*s  %9s  %9s  %10s  %9s  %9s  %7s  %-19s",
+		   "ID", width, "LOCAL", "ARRIVED/s", "AT-ONCE/s", "BY-QUEUE/s",
+		   "DROPPED/s", "MB/s", "POSTED", "LAST-SLOW");
 	for (i = 0; i < show; i++)
-		printf("%8u  %10.0f  %10.0f  %10.0f  %10.0f  %9.2f  %7" PRIu64
-		       "  %s  (%s)%s",
-		       row[i].id, row[i].arrived, row[i].direct,
-		       row[i].from_queue, row[i].dropped, row[i].bytes / 1e6,
-		       row[i].posted, row[i].local,
-		       show_slow((unsigned int)row[i].slow), eol);
+		print_line(top, size.ws_col,
+			   "%6u  %-*s  %9.0f  %9.0f  %10.0f  %9.0f  %9.2f  %7" PRIu64 "  %s",
+			   row[i].id, width, row[i].local, row[i].arrived,
+			   row[i].direct, row[i].from_queue, row[i].dropped,
+			   row[i].bytes / 1e6, row[i].posted,
+			   show_slow((unsigned int)row[i].slow));
 	fputs(top->screen ? CLEAR_BELOW : "\n", stdout);
 }
 
