@@ -3,7 +3,7 @@
 # Completion of the odgram tool for bash.
 
 _odgram_ids() {
-	odgram sockets --json 2>/dev/null | sed -n 's/.*"id": \([0-9]*\),.*/\1/p'
+	odgram "$1" --json 2>/dev/null | sed -n 's/.*"id": \([0-9]*\),.*/\1/p'
 }
 
 # The options that a command's help lists.
@@ -20,14 +20,18 @@ _odgram() {
 		words+=' --help --version'
 	else
 		case ${COMP_WORDS[1]},$COMP_CWORD in
-		ports,2 | sockets,2) words='--json --long --help' ;;
-		sockets,3) words=$(_odgram_ids) ;;
+		ports,2 | sockets,2)
+			words="--json --long --help $(_odgram_ids "${COMP_WORDS[1]}")"
+			;;
+		ports,3 | sockets,3)
+			[[ ${COMP_WORDS[2]} != --* ]] || words=$(_odgram_ids "${COMP_WORDS[1]}")
+			;;
 		stats,2) words='--json --help' ;;
 		top,*) words='--json -d --delay -n --count --help' ;;
 		watch,*) words='--json -n --count --help' ;;
 		hist,2) words='on off show --help' ;;
 		hist,3)
-			words=$(_odgram_ids)
+			words=$(_odgram_ids sockets)
 			[ "${COMP_WORDS[2]}" = show ] || words+=' all'
 			;;
 		hist,4) [ "${COMP_WORDS[2]}" != show ] || words=--json ;;

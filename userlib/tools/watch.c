@@ -132,6 +132,7 @@ const struct tool_command tool_watch = {
 	.name = "watch",
 	.help = "show events as they happen: starved, drop, port-died",
 	.usage = "[--json] [-n COUNT]",
-	.options = "  -n, --count COUNT   end after so many\n",
+	.options = "  -n, --count COUNT   end after so many\n"
+		   "      --json          each event an object on a line\n",
 	.run = watch,
 };
