@@ -12,6 +12,7 @@
 #include <linux/fs.h>
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
+#include <linux/mm.h>
 #include <linux/udp.h>
 #include <linux/version.h>
 #include <net/genetlink.h>
@@ -148,6 +149,30 @@ static inline struct file *odg_file_tryget(struct file **place)
 	return get_file_rcu(*place) ? *place : NULL;
 #else
 	return get_file_active(place);
+#endif
+}
+
+/* 6.5: it does not find the areas as well. */
+static inline long odg_pin_user_pages_remote(struct mm_struct *mm,
+					     unsigned long start,
+					     unsigned long nr, unsigned int flags,
+					     struct page **pages)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	return pin_user_pages_remote(mm, start, nr, flags, pages, NULL, NULL);
+#else
+	return pin_user_pages_remote(mm, start, nr, flags, pages, NULL);
+#endif
+}
+
+/* 6.3: an area's flags are changed by functions. */
+static inline void odg_vm_flags_set(struct vm_area_struct *vma,
+				    unsigned long flags)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+	vma->vm_flags |= flags;
+#else
+	vm_flags_set(vma, flags);
 #endif
 }
 

@@ -17,13 +17,17 @@
  * are a race of the program's own: the op has the memory before or after it.
  *
  * Nobody writes to a page because it is kept: only an op does, and only until its
- * completion is visible.
+ * completion is visible; and a receive of a ring that names it by address
+ * (rq_pages.c), which looks for it when the datagram comes.
  *
  * Lifetime of a pin: from the pinning to the last of its holders, the cache and each
  * op that points to it.  An op in flight keeps a page that was dropped, as it would
  * without a cache.  Who puts the last reference may be softirq or a notifier, and
  * unpinning may sleep, so it goes to a list that the next pinning or a work item
- * empties.  A cache serves one memory map, that of the first task that pins; others
+ * empties.  Softirq looks under RCU, so its memory goes after a grace period, but the
+ * page need not wait for that: who found it has a reference.
+ *
+ * A cache serves one memory map, that of the first task that pins; others
  * that post to the port (after fork, say) pin for each op.  It is a table with one
  * place for each page, by the low bits of the page's number: a page that comes to an
  * occupied place drops the one there, which bounds the cache.
@@ -41,6 +45,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "main.h"
 #include "pincache.h"
 
@@ -53,9 +58,14 @@
 static LIST_HEAD(odg_pincaches);
 static DEFINE_SPINLOCK(odg_pincaches_lock);	/* of the list */
 
-static bool odg_try_charge(struct user_struct *user, unsigned long pages)
+static unsigned long odg_own_limit(void)
 {
-	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	return rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+}
+
+static bool odg_try_charge(struct user_struct *user, unsigned long pages,
+			   unsigned long limit)
+{
 	long old = atomic_long_read(&user->locked_vm);
 
 	do {
@@ -74,7 +84,7 @@ static void odg_unpin_list(struct llist_node *list, struct user_struct *user)
 		/* somebody may have written to it, so it is dirty */
 		unpin_user_pages_dirty_lock(&pin->page, 1, true);
 		odg_uncharge_pages(user, 1);
-		kfree(pin);
+		kfree_rcu(pin, rcu);
 	}
 }
 
@@ -108,20 +118,44 @@ void odg_pin_put(struct odg_pincache *cache, struct odg_pin *pin)
 EXPORT_SYMBOL_IF_KUNIT(odg_pin_put);
 
 /* Where a page stands, if it does. */
-static struct odg_pin **odg_slot(struct odg_pincache *cache, unsigned long vpn)
+static struct odg_pin __rcu **odg_slot(struct odg_pincache *cache,
+				       unsigned long vpn)
 {
 	return &cache->slots[vpn & cache->mask];
 }
 
-static void odg_slot_clear(struct odg_pincache *cache, struct odg_pin **slot)
+/* Which page stands there, or NULL.  The lock is held. */
+static struct odg_pin *odg_slot_pin(struct odg_pincache *cache,
+				    struct odg_pin __rcu **slot)
 {
-	struct odg_pin *pin = *slot;
+	return rcu_dereference_protected(*slot, lockdep_is_held(&cache->lock));
+}
 
-	lockdep_assert_held(&cache->lock);
+static void odg_slot_clear(struct odg_pincache *cache,
+			   struct odg_pin __rcu **slot)
+{
+	struct odg_pin *pin = odg_slot_pin(cache, slot);
 
-	*slot = NULL;
+	RCU_INIT_POINTER(*slot, NULL);
 	cache->kept--;
 	odg_pin_put(cache, pin);
+}
+
+static void odg_tell_program(struct odg_pincache *cache)
+{
+	lockdep_assert_held(&cache->lock);
+
+	if (cache->told)
+		WRITE_ONCE(*cache->told, cache->changes + cache->evicted + 1);
+}
+
+/* A page has to go for another reason than a change. */
+static void odg_slot_evict(struct odg_pincache *cache,
+			   struct odg_pin __rcu **slot)
+{
+	odg_slot_clear(cache, slot);
+	cache->evicted++;
+	odg_tell_program(cache);
 }
 
 /**
@@ -146,9 +180,10 @@ void odg_pins_drop(struct odg_pincache *cache, unsigned long first,
 
 	nr = min_t(unsigned long, last - first, cache->mask) + 1;
 	for (i = 0; i < nr; i++) {
-		struct odg_pin **slot = odg_slot(cache, first + i);
+		struct odg_pin __rcu **slot = odg_slot(cache, first + i);
+		struct odg_pin *pin = odg_slot_pin(cache, slot);
 
-		if (*slot && (*slot)->vpn >= first && (*slot)->vpn <= last)
+		if (pin && pin->vpn >= first && pin->vpn <= last)
 			odg_slot_clear(cache, slot);
 	}
 }
@@ -170,7 +205,8 @@ int odg_pins_find(struct odg_pincache *cache, unsigned long vpn, int nr,
 
 	spin_lock(&cache->lock);
 	for (i = 0; i < nr; i++) {
-		struct odg_pin *pin = *odg_slot(cache, vpn + i);
+		struct odg_pin *pin = odg_slot_pin(cache,
+						   odg_slot(cache, vpn + i));
 
 		if (!pin || pin->vpn != vpn + i)
 			break;
@@ -210,12 +246,12 @@ void odg_pins_keep(struct odg_pincache *cache, struct odg_piece *pieces, int nr,
 		nr = 0;
 	for (i = 0; i < nr; i++) {
 		struct odg_pin *pin = pieces[i].pin;
-		struct odg_pin **slot = odg_slot(cache, pin->vpn);
+		struct odg_pin __rcu **slot = odg_slot(cache, pin->vpn);
 
-		if (*slot)
-			odg_slot_clear(cache, slot);
+		if (rcu_access_pointer(*slot))
+			odg_slot_evict(cache, slot);
 		refcount_inc(&pin->ref);
-		*slot = pin;
+		rcu_assign_pointer(*slot, pin);
 		if (!cache->kept) {
 			cache->first = pin->vpn;
 			cache->last = pin->vpn;
@@ -234,8 +270,7 @@ static void odg_count_change(struct odg_pincache *cache)
 	lockdep_assert_held(&cache->lock);
 
 	cache->changes++;
-	if (cache->told)
-		WRITE_ONCE(*cache->told, cache->changes + 1);
+	odg_tell_program(cache);
 }
 
 static int odg_change_begins(struct mmu_notifier *notifier,
@@ -306,7 +341,8 @@ out:
 	mutex_unlock(&cache->mutex);
 }
 
-static bool odg_pincache_serves_us(struct odg_pincache *cache)
+/* Are the pages it keeps the calling task's? */
+bool odg_pincache_serves_us(struct odg_pincache *cache)
 {
 	/* pairs with the release in odg_pincache_open() */
 	struct mm_struct *mm = smp_load_acquire(&cache->mm);
@@ -328,10 +364,11 @@ static void odg_unpin_unused(struct user_struct *user)
 			continue;
 		spin_lock(&cache->lock);
 		for (i = 0; cache->kept && i <= cache->mask; i++) {
-			struct odg_pin *pin = cache->slots[i];
+			struct odg_pin __rcu **slot = &cache->slots[i];
+			struct odg_pin *pin = odg_slot_pin(cache, slot);
 
 			if (pin && refcount_read(&pin->ref) == 1)
-				odg_slot_clear(cache, &cache->slots[i]);
+				odg_slot_evict(cache, slot);
 		}
 		spin_unlock(&cache->lock);
 		node = llist_del_all(&cache->dead);
@@ -346,6 +383,15 @@ static void odg_unpin_unused(struct user_struct *user)
 	odg_unpin_list(unused.first, user);
 }
 
+static int odg_charge_within(struct user_struct *user, unsigned long pages,
+			     unsigned long limit)
+{
+	if (!user || odg_try_charge(user, pages, limit))
+		return 0;
+	odg_unpin_unused(user);
+	return odg_try_charge(user, pages, limit) ? 0 : -ENOMEM;
+}
+
 /**
  * odg_charge_pages - charge locked memory to a user
  * @user: who pays, or NULL for one with CAP_IPC_LOCK
@@ -357,10 +403,7 @@ static void odg_unpin_unused(struct user_struct *user)
  */
 int odg_charge_pages(struct user_struct *user, unsigned long pages)
 {
-	if (!user || odg_try_charge(user, pages))
-		return 0;
-	odg_unpin_unused(user);
-	return odg_try_charge(user, pages) ? 0 : -ENOMEM;
+	return odg_charge_within(user, pages, odg_own_limit());
 }
 
 void odg_uncharge_pages(struct user_struct *user, unsigned long pages)
@@ -369,18 +412,48 @@ void odg_uncharge_pages(struct user_struct *user, unsigned long pages)
 		atomic_long_sub(pages, &user->locked_vm);
 }
 
-/* Pin and charge pages, at most ODG_PINS_MAX.  How many, from the front. */
+/*
+ * Pages of cache->mm, for a work item: it neither waits for the map's lock nor for a
+ * page to be read, which a program could make last for ever.
+ */
+static int odg_pin_remote(struct odg_pincache *cache, unsigned long vpn, int nr,
+			  struct page **pages)
+{
+	int got;
+
+	if (!mmget_not_zero(cache->mm))
+		return -EFAULT;
+	got = 0;
+	if (mmap_read_trylock(cache->mm)) {
+		got = odg_pin_user_pages_remote(cache->mm, vpn << PAGE_SHIFT, nr,
+						FOLL_WRITE | FOLL_LONGTERM |
+						FOLL_NOWAIT, pages);
+		mmap_read_unlock(cache->mm);
+	}
+	mmput(cache->mm);
+	return got ? got : -EAGAIN;
+}
+
+/*
+ * Pin and charge pages, at most ODG_PINS_MAX, of the calling task or, if @remote, of
+ * cache->mm.  How many, from the front.
+ */
 static int odg_pins_make(struct odg_pincache *cache, unsigned long vpn, int nr,
-			 struct odg_piece *pieces)
+			 struct odg_piece *pieces, bool remote)
 {
 	struct page *pages[ODG_PINS_MAX];
 	int got, i, ret;
 
-	ret = odg_charge_pages(cache->user, nr);
+	ret = odg_charge_within(cache->user, nr,
+				remote ? READ_ONCE(cache->limit) :
+					 odg_own_limit());
 	if (ret)
 		return ret;
-	got = pin_user_pages_fast(vpn << PAGE_SHIFT, nr,
-				  FOLL_WRITE | FOLL_LONGTERM, pages);
+	if (remote)
+		got = odg_pin_remote(cache, vpn, nr, pages);
+	else
+		got = pin_user_pages_fast(vpn << PAGE_SHIFT, nr,
+					  FOLL_WRITE | FOLL_LONGTERM, pages);
 	for (i = 0; i < got; i++) {
 		struct odg_pin *pin = kmalloc(sizeof(*pin), GFP_KERNEL_ACCOUNT);
 
@@ -401,6 +474,22 @@ static int odg_pins_make(struct odg_pincache *cache, unsigned long vpn, int nr,
 	return i;
 }
 
+/* Make them, and keep them if that is wanted. */
+static int odg_pins_add(struct odg_pincache *cache, unsigned long vpn, int nr,
+			struct odg_piece *pieces, bool keep, bool remote)
+{
+	u64 changes;
+	int made;
+
+	if (!llist_empty(&cache->dead))
+		odg_pins_reap(cache);
+	changes = odg_changes_now(cache);
+	made = odg_pins_make(cache, vpn, nr, pieces, remote);
+	if (keep && made > 0)
+		odg_pins_keep(cache, pieces, made, changes);
+	return made;
+}
+
 /**
  * odg_pins_get - get pages of the calling task for an op
  * @cache: who looks after them
@@ -415,8 +504,7 @@ static int odg_pins_make(struct odg_pincache *cache, unsigned long vpn, int nr,
 int odg_pins_get(struct odg_pincache *cache, unsigned long vpn, int nr,
 		 bool keep, struct odg_piece *pieces)
 {
-	int found, made;
-	u64 changes;
+	int found;
 
 	if (odg_pincache_serves_us(cache)) {
 		found = odg_pins_find(cache, vpn, nr, pieces);
@@ -426,14 +514,27 @@ int odg_pins_get(struct odg_pincache *cache, unsigned long vpn, int nr,
 		odg_pincache_open(cache);
 	}
 
-	if (!llist_empty(&cache->dead))
-		odg_pins_reap(cache);
-	keep = keep && odg_pincache_serves_us(cache);
-	changes = odg_changes_now(cache);
-	made = odg_pins_make(cache, vpn, nr, pieces);
-	if (keep && made > 0)
-		odg_pins_keep(cache, pieces, made, changes);
-	return made;
+	return odg_pins_add(cache, vpn, nr, pieces,
+			    keep && odg_pincache_serves_us(cache), false);
+}
+
+/**
+ * odg_pins_get_remote - get pages of the cache's memory map, for a work item
+ * @cache: who looks after them, open
+ * @vpn: the first page
+ * @nr: how many from there, 1 .. ODG_PINS_MAX
+ * @pieces: out: their pins, each to be given back with odg_pin_put()
+ *
+ * Return: how many were got, from the front, at least 1; -EAGAIN if that has to be
+ * waited for; -EFAULT if the first is not writable memory; or -ENOMEM.
+ */
+int odg_pins_get_remote(struct odg_pincache *cache, unsigned long vpn, int nr,
+			struct odg_piece *pieces)
+{
+	int found = odg_pins_find(cache, vpn, nr, pieces);
+
+	return found ? found :
+		       odg_pins_add(cache, vpn, nr, pieces, true, true);
 }
 
 /* Pages kept now, whether an op has them or not. */
@@ -478,8 +579,23 @@ void odg_pincache_watch(struct odg_pincache *cache, u64 *told)
 		return;
 	spin_lock(&cache->lock);
 	cache->told = told;
-	WRITE_ONCE(*told, cache->changes + 1);
+	odg_tell_program(cache);
 	spin_unlock(&cache->lock);
+}
+
+/**
+ * odg_pincache_own - let pages be named by address alone: those of the caller
+ * @cache: of a port that is ready
+ *
+ * Return: 0, -EPERM if it serves another memory map, -ENOMEM if it cannot be opened.
+ */
+int odg_pincache_own(struct odg_pincache *cache)
+{
+	odg_pincache_open(cache);
+	if (!odg_pincache_serves_us(cache))
+		return cache->mm ? -EPERM : -ENOMEM;
+	WRITE_ONCE(cache->limit, odg_own_limit());
+	return 0;
 }
 
 /* No op has a page any more. */

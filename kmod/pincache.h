@@ -6,6 +6,7 @@
 #include <linux/llist.h>
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
+#include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/sched/user.h>
 #include <linux/spinlock.h>
@@ -17,12 +18,16 @@
  * @vpn: where the program had it: address >> PAGE_SHIFT
  * @ref: one for the cache it stands in, one for each piece of an op in it
  * @dead: link in cache->dead once nobody has it
+ * @rcu: frees it after that
  */
 struct odg_pin {
 	struct page *page;
 	unsigned long vpn;
 	refcount_t ref;
-	struct llist_node dead;
+	union {
+		struct llist_node dead;
+		struct rcu_head rcu;
+	};
 };
 
 /**
@@ -44,13 +49,15 @@ struct odg_piece {
  * @mutex: one task at a time opens the cache, or unpins
  * @mm: whose pages it keeps; NULL until it is open, never changed then
  * @notifier: tells of changes in @mm
+ * @limit: pages that who looks on behalf of @mm may charge
  * @lock: protects what follows, to @last
- * @slots: the pages kept, by the low bits of their vpn
+ * @slots: the pages kept, by the low bits of their vpn; read under RCU, too
  * @mask: how many slots less one
  * @kept: pages in them
  * @changing: changes of @mm under way
  * @changes: beginnings and ends of changes
- * @told: where the program sees them, plus one; or NULL
+ * @evicted: pages that had to go though nothing had changed
+ * @told: where the program sees the sum of both, plus one; or NULL
  * @first: no page kept has a lower vpn
  * @last: nor a higher one
  * @dead: pins nobody has any more, to be unpinned
@@ -62,13 +69,15 @@ struct odg_pincache {
 	struct mutex mutex;		/* see above */
 	struct mm_struct *mm;
 	struct mmu_notifier notifier;
+	unsigned long limit;
 
 	spinlock_t lock;		/* of what follows, to @last */
-	struct odg_pin **slots;
+	struct odg_pin __rcu **slots;
 	u32 mask;
 	u32 kept;
 	u32 changing;
 	u64 changes;
+	u64 evicted;
 	u64 *told;
 	unsigned long first;
 	unsigned long last;
@@ -83,11 +92,15 @@ struct odg_pincache {
 void odg_pincache_init(struct odg_pincache *cache, struct user_struct *user,
 		       u32 ops);
 void odg_pincache_watch(struct odg_pincache *cache, u64 *told);
+int odg_pincache_own(struct odg_pincache *cache);
+bool odg_pincache_serves_us(struct odg_pincache *cache);
 void odg_pincache_destroy(struct odg_pincache *cache);
 u32 odg_pincache_kept(struct odg_pincache *cache);
 
 int odg_pins_get(struct odg_pincache *cache, unsigned long vpn, int nr,
 		 bool keep, struct odg_piece *pieces);
+int odg_pins_get_remote(struct odg_pincache *cache, unsigned long vpn, int nr,
+			struct odg_piece *pieces);
 void odg_pin_put(struct odg_pincache *cache, struct odg_pin *pin);
 
 int odg_pins_find(struct odg_pincache *cache, unsigned long vpn, int nr,
@@ -97,6 +110,24 @@ void odg_pins_keep(struct odg_pincache *cache, struct odg_piece *pieces, int nr,
 void odg_pins_drop(struct odg_pincache *cache, unsigned long first,
 		   unsigned long last);
 void odg_pins_reap(struct odg_pincache *cache);
+
+/**
+ * odg_pin_find - look one page up, any context with bottom halves off
+ * @cache: where, open
+ * @vpn: the page
+ *
+ * Return: its pin with a reference for the caller, or NULL if it is not kept.
+ */
+static __always_inline struct odg_pin *odg_pin_find(struct odg_pincache *cache,
+						    unsigned long vpn)
+{
+	struct odg_pin *pin = rcu_dereference_bh(cache->slots[vpn & cache->mask]);
+
+	if (unlikely(!pin || pin->vpn != vpn ||
+		     !refcount_inc_not_zero(&pin->ref)))
+		return NULL;
+	return pin;
+}
 
 int odg_charge_pages(struct user_struct *user, unsigned long pages);
 void odg_uncharge_pages(struct user_struct *user, unsigned long pages);
