@@ -177,20 +177,21 @@ int odg_buf_pin(struct odg_buf *buf, const struct odg_segs *segs,
 }
 
 /**
- * odg_buf_write - copy a datagram into pinned memory, any context
- * @buf: where to, from its beginning
+ * odg_pieces_write - copy a datagram into pinned memory, any context
+ * @piece: where to, from its beginning, and to those behind it
  * @skb: the datagram
  * @offset: where in it to begin
- * @len: bytes, at most @buf->bytes
+ * @len: bytes, at most those of the pieces
  *
  * By hand, since the iov_iter way checks on each call that the kernel memory it
  * reads may be shown to user space; that is known here.
+ *
+ * Return: the piece behind the last that was written to.
  */
-void odg_buf_write(const struct odg_buf *buf, const struct sk_buff *skb,
-		   int offset, u32 len)
+const struct odg_piece *odg_pieces_write(const struct odg_piece *piece,
+					 const struct sk_buff *skb, int offset,
+					 u32 len)
 {
-	const struct odg_piece *piece = buf->vec;
-
 	while (len) {
 		u32 n = min(len, piece->len);
 		void *page = kmap_local_page(piece->pin->page);
@@ -202,6 +203,7 @@ void odg_buf_write(const struct odg_buf *buf, const struct sk_buff *skb,
 		len -= n;
 		piece++;
 	}
+	return piece;
 }
 
 /*

@@ -50,8 +50,9 @@ void odg_segs_free(struct odg_segs *segs);
 void odg_buf_init(struct odg_buf *buf);
 int odg_buf_pin(struct odg_buf *buf, const struct odg_segs *segs,
 		struct odg_pincache *cache);
-void odg_buf_write(const struct odg_buf *buf, const struct sk_buff *skb,
-		   int offset, u32 len);
+const struct odg_piece *odg_pieces_write(const struct odg_piece *piece,
+					 const struct sk_buff *skb, int offset,
+					 u32 len);
 void odg_buf_put(struct odg_buf *buf, struct odg_pincache *cache);
 
 /* Has it too many pages to keep them, or to let go of them in softirq? */

@@ -45,6 +45,7 @@ static_assert(sizeof(struct odg_region_del) == 8);
 static_assert(sizeof(struct odg_rq_create) == 48);
 static_assert(sizeof(struct odg_rq_kick) == 8);
 static_assert(sizeof(struct odg_rq_switch) == 8);
+static_assert(sizeof(struct odg_rq_cancel) == 24);
 static_assert(sizeof(struct odg_notify) == 8);
 static_assert(sizeof(struct odg_rqe) == 32);
 static_assert(sizeof(struct odg_send) == 72);
@@ -68,6 +69,7 @@ union odg_arg {
 	struct odg_rq_create rq_create;
 	struct odg_rq_kick rq_kick;
 	struct odg_rq_switch rq_switch;
+	struct odg_rq_cancel rq_cancel;
 	struct odg_notify notify;
 	struct odg_send_batch send;
 };
@@ -250,6 +252,11 @@ static int odg_ioctl_rq_switch(struct odg_port *port, union odg_arg *arg)
 	return odg_rq_switch(port, &arg->rq_switch);
 }
 
+static int odg_ioctl_rq_cancel(struct odg_port *port, union odg_arg *arg)
+{
+	return odg_rq_cancel(port, &arg->rq_cancel);
+}
+
 static int odg_ioctl_notify(struct odg_port *port, union odg_arg *arg)
 {
 	return odg_notify_set(port, &arg->notify);
@@ -304,6 +311,8 @@ static const struct odg_ioctl odg_ioctls[] = {
 	ODG_IOCTL(ODG_NOTIFY, odg_ioctl_notify, notify, eventfd, false),
 	ODG_IOCTL(ODG_SEND, odg_ioctl_send, send, flags, false),
 	ODG_IOCTL(ODG_RQ_SWITCH, odg_ioctl_rq_switch, rq_switch, fd, false),
+	ODG_IOCTL(ODG_RQ_CANCEL, odg_ioctl_rq_cancel, rq_cancel, __reserved,
+		  false),
 };
 
 static noinline long odg_ioctl_any(struct file *file, unsigned int cmd,

@@ -24,6 +24,7 @@
 #include "port.h"
 #include "recv.h"
 #include "rq.h"
+#include "rq_pages.h"
 #include "sockq.h"
 #include "stats.h"
 #include "trace.h"
@@ -79,6 +80,14 @@ static void odg_copy_pieces(void *to, const struct sk_buff *skb)
 	}
 }
 
+/* The receive at the head names an address, of @room bytes: to there. */
+static bool odg_copy_to_address(struct odg_rq *rq, const struct odg_rqe *rqe,
+				u64 addr, u64 room, const struct sk_buff *skb)
+{
+	return !(READ_ONCE(rqe->region) | READ_ONCE(rqe->least) | rq->used) &&
+	       room >= odg_payload(skb) && odg_rq_copy_to_address(rq, addr, skb);
+}
+
 /* WRITE the completion of a ring's receive, the @prod'th.  port->lock is held. */
 static __always_inline void odg_write_cqe(struct odg_port *port, u64 prod,
 					  u64 user_data, struct odg_arrival a,
@@ -106,7 +115,7 @@ static __always_inline u32 odg_cqe_flags(const struct sock *sk,
 
 /*
  * @plain: a constant, false if the datagram need not be odg_is_plain() and the receive
- *	may be a standing one
+ *	may be a standing one, or one by address
  *
  * The memory is the kernel's until the completion is visible, so it is written to
  * before it is known that there is room for that: port->lock, which other sockets
@@ -141,6 +150,12 @@ static __always_inline int odg_rcv_straight(struct odg_binding *binding,
 	port = rq->port;
 	offset = READ_ONCE(rqe->offset);
 	room = READ_ONCE(rqe->len);
+	if (!plain && flags == ODG_RQE_ADDRESS) {
+		if (!odg_copy_to_address(rq, rqe, offset, room, skb))
+			goto not_straight;
+		least = 0;
+		goto written;
+	}
 	region = odg_region_find(port, READ_ONCE(rqe->region), offset, room);
 	if (unlikely(!region))
 		goto not_straight;
@@ -158,6 +173,7 @@ static __always_inline int odg_rcv_straight(struct odg_binding *binding,
 		       skb->data + sizeof(struct udphdr), odg_payload(skb));
 	else
 		odg_copy_pieces(region->start + offset, skb);
+written:
 	if (plain || !skb->tstamp)
 		a.rx_ns = odg_now_ns();
 	else
@@ -182,7 +198,7 @@ static __always_inline int odg_rcv_straight(struct odg_binding *binding,
 	binding->direct += ODG_COUNTS;
 	odg_count(binding, &a);
 	odg_port_publish_unlock(port, prod);
-	if (!plain && !least)
+	if (!plain && !flags)
 		odg_binding_set_own(binding, ODG_BIND_NOT_PLAIN, false);
 	if (unlikely(binding->hist))
 		odg_hist_add(binding->hist, plain ? 0 : skb->tstamp);

@@ -26,6 +26,7 @@
 #include "port.h"
 #include "recv.h"
 #include "rq.h"
+#include "rq_pages.h"
 #include "sockq.h"
 #include "stats.h"
 #include "trace.h"
@@ -142,6 +143,7 @@ static bool odg_next_target(struct odg_binding *binding,
 
 	target->op = op;
 	target->rq = NULL;
+	target->slow = ODG_SLOW_NONE;
 	target->port = op->port;
 	target->room = op->buf.bytes;
 	return true;
@@ -150,13 +152,18 @@ static bool odg_next_target(struct odg_binding *binding,
 /* No datagram came for it: what the target was promised goes back. */
 static void odg_put_target(struct odg_target *target)
 {
-	if (target->rq)
-		odg_port_unreserve(target->port);
+	if (!target->rq)
+		return;
+	if (target->by_address)
+		odg_rq_put_pages(target->rq);
+	odg_port_unreserve(target->port);
 }
 
 static void odg_write_rq(const struct odg_target *target,
 			 const struct sk_buff *skb, int offset, u32 len)
 {
+	const struct odg_rq *rq = target->rq;
+	const struct odg_piece *piece;
 	u32 i;
 
 	/* the copies cannot fail: the datagram has len bytes at offset */
@@ -164,10 +171,14 @@ static void odg_write_rq(const struct odg_target *target,
 		skb_copy_bits(skb, offset, target->addr, len);
 		return;
 	}
+	piece = target->by_address ? rq->pages->found : NULL;
 	for (i = 0; len; i++) {
-		u32 n = min(len, target->rq->segs[i].len);
+		u32 n = min(len, rq->segs[i].len);
 
-		skb_copy_bits(skb, offset, target->rq->segs[i].addr, n);
+		if (rq->segs[i].addr)
+			skb_copy_bits(skb, offset, rq->segs[i].addr, n);
+		else
+			piece = odg_pieces_write(piece, skb, offset, n);
 		offset += n;
 		len -= n;
 	}
@@ -191,10 +202,12 @@ static void odg_deliver(struct odg_binding *binding, struct odg_target *target,
 					       target->user_data,
 				  &cqe->cqe, direct);
 	if (target->op) {
-		odg_buf_write(&target->op->buf, skb, offset, cqe->cqe.len);
+		odg_pieces_write(target->op->buf.vec, skb, offset, cqe->cqe.len);
 		odg_op_complete(target->op, cqe);
 	} else {
 		odg_write_rq(target, skb, offset, cqe->cqe.len);
+		if (target->by_address)
+			odg_rq_put_pages(target->rq);
 		cqe->cqe.flags |= odg_rq_take(target, cqe->cqe.len);
 		cqe->cqe.user_data = target->user_data;
 		odg_port_submit(target->port, cqe, NULL);
@@ -255,7 +268,8 @@ static bool odg_want_kick(struct odg_binding *binding)
  * The oldest datagram of the queue into the target: the whole of it, what is left of
  * it, or a part, and the rest stays there for the next receive.  Lock held.
  *
- * Return: false if there was none that is whole.
+ * Return: false if there was none that is whole; or if there is one, and the target's
+ * memory has to be pinned for it (target->slow says so).
  */
 static bool odg_deliver_queued(struct odg_binding *binding,
 			       struct odg_target *target)
@@ -265,7 +279,7 @@ static bool odg_deliver_queued(struct odg_binding *binding,
 	bool stays;
 	u32 at, end;
 
-	skb = odg_sockq_get(binding, target->room, &end);
+	skb = odg_sockq_get(binding, target, &end);
 	if (!skb)
 		return false;
 	at = odg_rest_at(&binding->rest, skb);
@@ -292,15 +306,21 @@ static bool odg_deliver_queued(struct odg_binding *binding,
 /* Queue -> receives, as long as both have something.  Lock held. */
 static void odg_drain_some(struct odg_binding *binding)
 {
-	struct odg_target target;
+	struct odg_target target = { .slow = ODG_SLOW_NONE };
 
 	if (unlikely(binding->icmp_status))
 		odg_tell_kept_error(binding);
 	while (!odg_sockq_empty(binding->sk) &&
 	       odg_next_target(binding, &target)) {
-		if (!odg_deliver_queued(binding, &target))
+		if (odg_deliver_queued(binding, &target))
+			continue;
+		if (target.slow != ODG_SLOW_NOT_PINNED)
 			odg_put_target(&target);
+		else if (!odg_rq_miss(&target))
+			return;
 	}
+	if (unlikely(target.slow == ODG_SLOW_BAD_ENTRY))
+		odg_rq_later(odg_binding_rq(binding));
 }
 
 /**
@@ -378,20 +398,26 @@ int odg_filtered(struct odg_binding *binding, struct sk_buff *skb)
 }
 
 /*
- * The oldest receive, for the datagram in the hook.  One that needs several is none:
- * it takes them as it stands in the queue.  Lock held.
+ * The oldest receive, for the datagram in the hook.  One that needs several, or whose
+ * memory has to be pinned, is none: the datagram goes there from the queue.  Lock held.
  */
 static bool odg_next_direct_target(struct odg_binding *binding,
 				   struct odg_target *target,
 				   const struct sk_buff *skb)
 {
+	u32 len = skb->len - sizeof(struct udphdr);
+
 	if (!odg_next_target(binding, target))
 		return false;
-	if (likely(!(binding->flags & ODG_BIND_PARTIAL) ||
-		   skb->len - sizeof(struct udphdr) <= target->room))
+	if (unlikely(binding->flags & ODG_BIND_PARTIAL && len > target->room)) {
+		target->slow = ODG_SLOW_LONG;
+		goto put;
+	}
+	if (likely(odg_target_reaches(target, len)))
 		return true;
+	target->slow = ODG_SLOW_NOT_PINNED;
+put:
 	odg_put_target(target);
-	target->slow = ODG_SLOW_LONG;
 	return false;
 }
 

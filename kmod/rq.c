@@ -11,6 +11,9 @@
  * port->dead_rqs; the memory goes with the next ODG_RQ_CREATE or with the port, in
  * process context and after a grace period.  A spare one, which no softirq has seen,
  * goes at once.  The program's mapping holds the pages themselves.
+ *
+ * A receive that is cancelled is marked in the shared entry, and stepped over when its
+ * turn comes: a program that takes the mark away has posted it again.
  */
 #include <linux/mm.h>
 #include <linux/net.h>
@@ -18,17 +21,22 @@
 #include <linux/vmalloc.h>
 
 #include "binding.h"
+#include "compat.h"
 #include "op.h"
 #include "port.h"
 #include "post.h"
 #include "recv.h"
 #include "region.h"
 #include "rq.h"
+#include "rq_pages.h"
 #include "trace.h"
 #include "wait.h"
 
 /* Bad entries that one datagram may meet before it goes to the queue instead. */
 #define ODG_BAD_ENTRIES_AT_ONCE 64
+
+/* Dead ones, about, that count as one of them. */
+#define ODG_DEAD_AT_ONCE 64
 
 static size_t odg_rq_bytes(u32 entries)
 {
@@ -42,6 +50,14 @@ void odg_rq_set_need_kick(struct odg_rq *rq, bool need)
 		/* (H) pairs with the program's between prod and flags (G) */
 		smp_mb();
 	}
+}
+
+/* No more is looked at than what was posted before the program could see this. */
+static void odg_rq_set_closed(struct odg_rq *rq)
+{
+	WRITE_ONCE(rq->shared->flags, ODG_RQ_CLOSED);
+	/* (H) as above */
+	smp_mb();
 }
 
 static void odg_rq_copy_entry(struct odg_rq *rq, u32 index,
@@ -85,23 +101,36 @@ static int odg_rq_read_seg(struct odg_rq *rq, const struct odg_rqe *rqe,
 {
 	u32 nr = target->taken - 1;
 
-	rq->segs[nr].addr = odg_region_addr(rq->port, rqe->region, rqe->offset,
-					    rqe->len);
 	rq->segs[nr].len = rqe->len;
-	if (!rq->segs[nr].addr)
-		return -EFAULT;
+	if (rqe->flags & ODG_RQE_ADDRESS) {
+		if (!rq->pages || rqe->region)
+			return -EINVAL;
+		rq->segs[nr].addr = NULL;
+		rq->segs[nr].user = rqe->offset;
+		target->by_address = true;
+		if (rqe->offset > ULONG_MAX - rqe->len)
+			return -EFAULT;
+	} else {
+		rq->segs[nr].addr = odg_region_addr(rq->port, rqe->region,
+						    rqe->offset, rqe->len);
+		if (!rq->segs[nr].addr)
+			return -EFAULT;
+	}
 	if (rqe->len > INT_MAX - target->room)
 		return -EINVAL;
 	target->room += rqe->len;
 	return 0;
 }
 
-/*
- * Read the receive at the head.  0, or why it cannot be used; how many entries it
- * takes up is said either way.
+/**
+ * odg_rq_read - read the receive at the head
+ * @rq: where; the lock of its binding is held
+ * @posted: how many entries are posted there
+ * @target: filled; how many entries it takes up is said in any case
+ *
+ * Return: 0, or why it cannot be used.
  */
-static int odg_rq_read(struct odg_rq *rq, u32 posted,
-		       struct odg_target *target)
+int odg_rq_read(struct odg_rq *rq, u32 posted, struct odg_target *target)
 {
 	struct odg_rqe rqe;
 	int ret = 0;
@@ -118,7 +147,9 @@ static int odg_rq_read(struct odg_rq *rq, u32 posted,
 			if (rqe.flags & ODG_RQE_STANDING)
 				return odg_rq_read_standing(rq, &rqe, target);
 		}
-		if (rqe.flags & ~(ODG_RQE_MORE | ODG_RQE_QUIET) || rqe.least)
+		if (rqe.flags &
+		    ~(ODG_RQE_MORE | ODG_RQE_QUIET | ODG_RQE_ADDRESS) ||
+		    rqe.least)
 			return -EINVAL;
 		/* the first reason is told, but the chain is read to its end */
 		if (!ret)
@@ -147,12 +178,37 @@ void odg_rq_end(struct odg_target *target, struct odg_cqe_wide *cqe)
 	odg_port_submit(rq->port, cqe, NULL);
 }
 
-static void odg_rq_fail(struct odg_target *target, int status)
+/* The same, for a reason of ours. */
+void odg_rq_fail(struct odg_target *target, int status)
 {
 	struct odg_cqe_wide cqe = { .cqe.status = status };
 
 	target->rq->binding->aborted++;
 	odg_rq_end(target, &cqe);
+}
+
+/*
+ * Step over receives at the head that were cancelled, whole ones, of @posted entries.
+ * How many entries: 0 if there are none.
+ */
+static u32 odg_rq_skip_dead(struct odg_rq *rq, u32 posted)
+{
+	u32 nr = 0, seg = 0;
+
+	while (nr < posted && (seg || nr < ODG_DEAD_AT_ONCE)) {
+		const struct odg_rqe *rqe = &rq->rqes[(rq->cons + nr) & rq->mask];
+		u32 flags = READ_ONCE(rqe->flags);
+
+		if (!seg && !(flags & ODG_RQE_DEAD))
+			break;
+		seg = flags & ODG_RQE_MORE ? (seg + 1) % ODG_MAX_RQ_SEGS : 0;
+		nr++;
+	}
+	if (nr) {
+		rq->used = 0;
+		odg_rq_advance(rq, nr);
+	}
+	return nr;
 }
 
 /**
@@ -176,6 +232,8 @@ bool odg_rq_target(struct odg_rq *rq, struct odg_target *target)
 			target->slow = ODG_SLOW_NOTHING_POSTED;
 			return false;
 		}
+		if (odg_rq_skip_dead(rq, posted))
+			continue;
 		if (!odg_port_reserve(rq->port)) {
 			target->slow = ODG_SLOW_NO_ROOM;
 			return false;
@@ -215,10 +273,14 @@ static void odg_rq_free(struct odg_rq *rq)
 	odg_uncharge_pages(rq->port->user,
 			   odg_rq_bytes(rq->mask + 1) >> PAGE_SHIFT);
 	vfree(rq->shared);
+	kfree(rq->pages);
 	kfree(rq);
 }
 
-/* Forget the queues whose sockets are gone. */
+/*
+ * Forget the queues whose sockets are gone.  Their works are not waited for under
+ * create_lock: they have to do with the memory map, whose lock is outside that.
+ */
 static void odg_rq_reap(struct odg_port *port)
 {
 	struct llist_node *list = llist_del_all(&port->dead_rqs);
@@ -228,7 +290,10 @@ static void odg_rq_reap(struct odg_port *port)
 		return;
 	synchronize_rcu();
 	llist_for_each_entry_safe(rq, next, list, dead) {
+		mutex_lock(&port->create_lock);
 		xa_erase(&port->rqs, rq->id);
+		mutex_unlock(&port->create_lock);
+		cancel_delayed_work_sync(&rq->work);
 		odg_rq_free(rq);
 	}
 }
@@ -289,8 +354,6 @@ static int odg_rq_create_for(struct odg_port *port, struct odg_rq_create *arg,
 	struct odg_rq *rq;
 	int ret;
 
-	odg_rq_reap(port);
-
 	ret = odg_charge_pages(port->user, pages);
 	if (ret)
 		return ret;
@@ -301,8 +364,11 @@ static int odg_rq_create_for(struct odg_port *port, struct odg_rq_create *arg,
 	}
 	rq->port = port;
 	rq->mask = entries - 1;
+	INIT_DELAYED_WORK(&rq->work, odg_rq_work);
+	if (arg->flags & ODG_RQ_ADDRESSES)
+		rq->pages = kzalloc(sizeof(*rq->pages), GFP_KERNEL_ACCOUNT);
 	rq->shared = vmalloc_user(odg_rq_bytes(entries));
-	if (!rq->shared) {
+	if (!rq->shared || (arg->flags & ODG_RQ_ADDRESSES && !rq->pages)) {
 		odg_rq_free(rq);
 		return -ENOMEM;
 	}
@@ -330,7 +396,7 @@ int odg_rq_create(struct odg_port *port, struct odg_rq_create *arg)
 	struct socket *sock;
 	int ret;
 
-	if (arg->flags & ~ODG_RQ_SPARE || !arg->entries ||
+	if (arg->flags & ~(ODG_RQ_SPARE | ODG_RQ_ADDRESSES) || !arg->entries ||
 	    arg->entries > ODG_MAX_RQ_ENTRIES)
 		return -EINVAL;
 	if (!odg_port_ready(port))
@@ -339,9 +405,14 @@ int odg_rq_create(struct odg_port *port, struct odg_rq_create *arg)
 	sock = odg_attach_receiver(arg->fd, &binding);
 	if (IS_ERR(sock))
 		return PTR_ERR(sock);
-	mutex_lock(&port->create_lock);
-	ret = odg_rq_create_for(port, arg, binding);
-	mutex_unlock(&port->create_lock);
+	odg_rq_reap(port);
+	/* takes the lock of the memory map, which is outside create_lock */
+	ret = arg->flags & ODG_RQ_ADDRESSES ? odg_pincache_own(&port->pins) : 0;
+	if (!ret) {
+		mutex_lock(&port->create_lock);
+		ret = odg_rq_create_for(port, arg, binding);
+		mutex_unlock(&port->create_lock);
+	}
 	odg_binding_put(binding);
 	sockfd_put(sock);
 	return ret;
@@ -401,6 +472,7 @@ static int odg_rq_switch_to(struct odg_rq *new, struct odg_rq *old,
 		new->shared->prod = prod;
 		new->binding = binding;
 		rcu_assign_pointer(binding->rq, new);
+		odg_rq_set_closed(old);
 		WRITE_ONCE(old->binding, NULL);
 		llist_add(&old->dead, &old->port->dead_rqs);
 		/* what waits: the program finds in the new one that it has to kick */
@@ -438,6 +510,67 @@ out:
 	return ret;
 }
 
+static int odg_rq_cancel_at(struct odg_rq *rq, u32 index, u64 user_data)
+{
+	struct odg_rqe *rqe = &rq->rqes[index & rq->mask];
+	struct odg_cqe_wide cqe = { .cqe.status = -ECANCELED };
+	u32 posted = odg_rq_look(rq), tries, flags;
+	struct odg_port *port = rq->port;
+	bool first = index == rq->cons;
+
+	if (index - rq->cons >= posted)
+		return 0;
+	flags = READ_ONCE(rqe->flags);
+	if (flags & ODG_RQE_DEAD || READ_ONCE(rqe->user_data) != user_data)
+		return 0;
+	if (!odg_port_reserve(port))
+		return -EAGAIN;
+
+	WRITE_ONCE(rqe->flags, flags | ODG_RQE_DEAD);
+	trace_odg_cancel(port->id, user_data);
+	cqe.cqe.user_data = user_data + (first ? rq->used : 0);
+	cqe.cqe.flags = odg_rq_cqe_flags(flags);
+	rq->binding->aborted++;
+	odg_port_submit(port, &cqe, NULL);
+	odg_port_cancelled(port);
+	for (tries = 0; tries < ODG_BAD_ENTRIES_AT_ONCE; tries++) {
+		if (!odg_rq_skip_dead(rq, odg_rq_look(rq)))
+			break;
+	}
+	return 1;
+}
+
+int odg_rq_cancel(struct odg_port *port, const struct odg_rq_cancel *arg)
+{
+	struct odg_binding *binding;
+	struct socket *sock;
+	struct odg_rq *rq;
+	int ret = -ENOENT;
+
+	if (arg->__reserved)
+		return -EINVAL;
+	sock = odg_udp_socket(arg->fd);
+	if (IS_ERR(sock))
+		return PTR_ERR(sock);
+	binding = odg_binding_get(sock->sk);
+	if (!binding)
+		goto out;
+
+	spin_lock_bh(&binding->lock);
+	rq = odg_binding_rq(binding);
+	if (rq && rq->port == port)
+		ret = odg_rq_cancel_at(rq, arg->index, arg->user_data);
+	spin_unlock_bh(&binding->lock);
+	odg_binding_put(binding);
+out:
+	sockfd_put(sock);
+	return ret;
+}
+
+/*
+ * One for addresses is for the process alone whose they are: who can write there, can
+ * have datagrams written anywhere in its memory.
+ */
 int odg_rq_mmap(struct odg_port *port, struct vm_area_struct *vma)
 {
 	unsigned long id = (vma->vm_pgoff >> (32 - PAGE_SHIFT)) - 1;
@@ -450,13 +583,17 @@ int odg_rq_mmap(struct odg_port *port, struct vm_area_struct *vma)
 	/* the lock keeps it from being reaped */
 	mutex_lock(&port->create_lock);
 	rq = xa_load(&port->rqs, id);
-	if (rq)
+	if (rq && rq->pages && !odg_pincache_serves_us(&port->pins))
+		ret = -EPERM;
+	else if (rq)
 		ret = remap_vmalloc_range(vma, rq->shared, 0);
+	if (!ret && rq->pages)
+		odg_vm_flags_set(vma, VM_DONTCOPY);
 	mutex_unlock(&port->create_lock);
 	return ret;
 }
 
-/* The port is going: no datagram may find its queues any more. */
+/* The port is going: neither a datagram nor a work may find its queues any more. */
 void odg_rq_port_gone(struct odg_port *port)
 {
 	struct odg_binding *binding;
@@ -475,6 +612,7 @@ void odg_rq_port_gone(struct odg_port *port)
 			spin_unlock_bh(&binding->lock);
 		}
 		rcu_read_unlock();
+		cancel_delayed_work_sync(&rq->work);
 	}
 	synchronize_rcu();
 	xa_for_each(&port->rqs, id, rq)
@@ -487,18 +625,23 @@ void odg_rq_socket_gone(struct odg_binding *binding)
 {
 	struct odg_rq *rq = odg_binding_rq(binding);
 	struct odg_port *port;
-	u32 left;
+	u32 end;
 
 	if (!rq)
 		return;
 
 	port = rq->port;
-	while ((left = odg_rq_look(rq))) {
+	odg_rq_set_closed(rq);
+	/* what comes later was posted by who could see that */
+	end = rq->cons + odg_rq_look(rq);
+	while (rq->cons != end) {
 		struct odg_target target;
 
+		if (odg_rq_skip_dead(rq, end - rq->cons))
+			continue;
 		if (!odg_port_reserve(port))
 			break;
-		odg_rq_read(rq, left, &target);
+		odg_rq_read(rq, end - rq->cons, &target);
 		trace_odg_abort(port->id, target.user_data);
 		odg_rq_fail(&target, -ECANCELED);
 		odg_port_aborted(port);

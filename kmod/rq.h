@@ -6,6 +6,7 @@
 #include <linux/odgram.h>
 #include <linux/odgram_netlink.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 #include <asm/barrier.h>
 
 #include "region.h"
@@ -13,6 +14,7 @@
 struct odg_binding;
 struct odg_cqe_wide;
 struct odg_op;
+struct odg_rq_pages;
 struct socket;
 struct vm_area_struct;
 
@@ -23,7 +25,7 @@ struct vm_area_struct;
  * @cons: written by the kernel only, never read back
  * @flags: written by the kernel only, never read back
  * @cons_pad: two cache lines for both
- * @rqes: written by the program only
+ * @rqes: written by the program, but for ODG_RQE_DEAD
  */
 struct odg_rq_shared {
 	u32 prod;
@@ -46,23 +48,29 @@ struct odg_rq_shared {
  *	binding->lock
  * @used: bytes used of the standing receive at the head; binding->lock
  * @id: index in port->rqs
- * @segs: memory of the receive at the head, as last read; binding->lock
+ * @pages: for receives that name addresses, or NULL if none may; constant
+ * @segs: memory of the receive at the head, as last read: @addr, or if that is NULL,
+ *	at the program's @user; binding->lock
+ * @work: tries again to serve what is posted (rq_pages.c)
  * @dead: link in port->dead_rqs once the socket is gone, or has another
  */
 struct odg_rq {
 	struct odg_port *port;
 	struct odg_binding *binding;
 	struct odg_rq_shared *shared;
-	const struct odg_rqe *rqes;
+	struct odg_rqe *rqes;
 	u32 mask;
 	u32 cons;
 	u32 seen;
 	u32 used;
 	u32 id;
+	struct odg_rq_pages *pages;
 	struct {
 		void *addr;
+		unsigned long user;
 		u32 len;
 	} segs[ODG_MAX_RQ_SEGS];
+	struct delayed_work work;
 	struct llist_node dead;
 };
 
@@ -75,6 +83,7 @@ struct odg_rq {
  * @flags: ODG_RQE_* of the first
  * @user_data: its name
  * @addr: its memory, or NULL if that is in rq->segs
+ * @by_address: some of it is the program's, by address
  * @least: it stays while it has so many bytes left; 0 if it does not stand
  * @room: bytes of its memory
  * @slow: why there is none
@@ -87,6 +96,7 @@ struct odg_target {
 	u32 flags;
 	u64 user_data;
 	void *addr;
+	bool by_address;
 	u32 least;
 	u32 room;
 	enum odg_slow slow;
@@ -94,13 +104,16 @@ struct odg_target {
 
 int odg_rq_create(struct odg_port *port, struct odg_rq_create *arg);
 int odg_rq_switch(struct odg_port *port, const struct odg_rq_switch *arg);
+int odg_rq_cancel(struct odg_port *port, const struct odg_rq_cancel *arg);
 int odg_rq_mmap(struct odg_port *port, struct vm_area_struct *vma);
 void odg_rq_port_gone(struct odg_port *port);
 void odg_rq_socket_gone(struct odg_binding *binding);
 
 void odg_rq_set_need_kick(struct odg_rq *rq, bool need);
+int odg_rq_read(struct odg_rq *rq, u32 posted, struct odg_target *target);
 bool odg_rq_target(struct odg_rq *rq, struct odg_target *target);
 void odg_rq_end(struct odg_target *target, struct odg_cqe_wide *cqe);
+void odg_rq_fail(struct odg_target *target, int status);
 u32 odg_rq_take(const struct odg_target *target, u32 len);
 
 /* Is a receive posted?  Without the lock only a hint. */

@@ -11,6 +11,7 @@
  */
 #include "binding.h"
 #include "fill.h"
+#include "rq_pages.h"
 #include "sockq.h"
 
 u32 odg_sockq_len(struct sock *sk)
@@ -127,14 +128,15 @@ struct sk_buff *odg_sockq_pop(struct sock *sk)
 /**
  * odg_sockq_get - take the oldest datagram, unless a receive leaves some of it
  * @binding: its lock is held
- * @room: bytes the receive has room for
+ * @target: the receive
  * @end: out: where the receive's ends
  *
- * Return: the datagram with a reference for the caller, or NULL.  It is not in the
- * queue any more if the receive's end is its own.
+ * Return: the datagram with a reference for the caller, or NULL, also if the target
+ * has no memory for it now (target->slow says so).  It is not in the queue any more if
+ * the receive's end is its own.
  */
-struct sk_buff *odg_sockq_get(const struct odg_binding *binding, u32 room,
-			      u32 *end)
+struct sk_buff *odg_sockq_get(const struct odg_binding *binding,
+			      struct odg_target *target, u32 *end)
 {
 	struct sock *sk = binding->sk;
 	struct sk_buff_head *queue = &udp_sk(sk)->reader_queue;
@@ -143,8 +145,14 @@ struct sk_buff *odg_sockq_get(const struct odg_binding *binding, u32 room,
 	spin_lock_bh(&queue->lock);
 	skb = odg_sockq_first(sk);
 	if (skb) {
-		*end = odg_rest_at(&binding->rest, skb);
-		*end += odg_used(binding, skb, *end, room);
+		u32 at = odg_rest_at(&binding->rest, skb);
+		u32 used = odg_used(binding, skb, at, target->room);
+
+		*end = at + used;
+		if (unlikely(!odg_target_reaches(target, used))) {
+			target->slow = ODG_SLOW_NOT_PINNED;
+			skb = NULL;
+		}
 	}
 	if (skb && *end < skb->len) {
 		skb_get(skb);

@@ -8,6 +8,7 @@
 #include "compat.h"
 
 struct odg_binding;
+struct odg_target;
 
 /* The stack charges a datagram to the socket before sk_data_ready tells of it. */
 static __always_inline bool odg_sockq_empty(struct sock *sk)
@@ -61,7 +62,7 @@ struct sk_buff *odg_sockq_peek(struct sock *sk);
 bool odg_sockq_is_first(struct sock *sk, const struct sk_buff *skb);
 bool odg_sockq_take(struct sock *sk, struct sk_buff *skb);
 struct sk_buff *odg_sockq_pop(struct sock *sk);
-struct sk_buff *odg_sockq_get(const struct odg_binding *binding, u32 room,
-			      u32 *end);
+struct sk_buff *odg_sockq_get(const struct odg_binding *binding,
+			      struct odg_target *target, u32 *end);
 
 #endif /* ODG_SOCKQ_H */

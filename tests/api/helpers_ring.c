@@ -28,6 +28,16 @@ int kick(const struct port *p, int sock)
 	return odg(p->fd, ODG_RQ_KICK, &k);
 }
 
+int rq_cancel(const struct port *p, int sock, uint32_t index, uint64_t user_data)
+{
+	struct odg_rq_cancel c = {
+		.size = sizeof(c), .fd = sock, .index = index,
+		.user_data = user_data,
+	};
+
+	return odg(p->fd, ODG_RQ_CANCEL, &c);
+}
+
 void ring_map(struct ring *r, const struct port *p, const struct odg_rq_create *c)
 {
 	r->entries = c->entries;
@@ -42,16 +52,22 @@ void ring_map(struct ring *r, const struct port *p, const struct odg_rq_create *
 	r->rqes = (struct odg_rqe *)(r->map + c->off_entries);
 }
 
-void ring_open(struct ring *r, const struct port *p, int sock,
-		      uint32_t entries)
+void ring_open_with(struct ring *r, const struct port *p, int sock,
+		    uint32_t entries, uint32_t flags)
 {
 	struct odg_rq_create c = {
 		.size = sizeof(c), .fd = sock, .entries = entries,
+		.flags = flags,
 		.mmap_offset = POISON64, .mmap_size = POISON64,
 	};
 
 	want(odg(p->fd, ODG_RQ_CREATE, &c), 0);
 	ring_map(r, p, &c);
+}
+
+void ring_open(struct ring *r, const struct port *p, int sock, uint32_t entries)
+{
+	ring_open_with(r, p, sock, entries, 0);
 }
 
 struct odg_rqe *ring_write(struct ring *r, uint64_t user_data,
@@ -63,6 +79,15 @@ struct odg_rqe *ring_write(struct ring *r, uint64_t user_data,
 		.user_data = user_data, .region = region,
 		.offset = offset, .len = len,
 	};
+	return e;
+}
+
+struct odg_rqe *ring_write_addr(struct ring *r, uint64_t user_data,
+				const void *addr, uint32_t len)
+{
+	struct odg_rqe *e = ring_write(r, user_data, 0, (uintptr_t)addr, len);
+
+	e->flags = ODG_RQE_ADDRESS;
 	return e;
 }
 
@@ -84,7 +109,8 @@ void ring_post(struct rq_fix *q)
 		want(kick(&q->f->p, q->f->rx), 0);
 }
 
-void setup_ring(struct rq_fix *q, struct fix *f, uint32_t entries)
+void setup_ring_with(struct rq_fix *q, struct fix *f, uint32_t entries,
+		     uint32_t flags)
 {
 	q->f = f;
 	q->mem = mmap(NULL, REGION_LEN, PROT_READ | PROT_WRITE,
@@ -92,7 +118,12 @@ void setup_ring(struct rq_fix *q, struct fix *f, uint32_t entries)
 	want_true(q->mem != MAP_FAILED);
 	memset(q->mem, POISON, REGION_LEN);
 	q->region = region_add(&f->p, q->mem, REGION_LEN, 0).id;
-	ring_open(&q->r, &f->p, f->rx, entries);
+	ring_open_with(&q->r, &f->p, f->rx, entries, flags);
+}
+
+void setup_ring(struct rq_fix *q, struct fix *f, uint32_t entries)
+{
+	setup_ring_with(q, f, entries, 0);
 }
 
 void drop_ring(struct rq_fix *q)

@@ -230,7 +230,7 @@ static void ring_arguments(void **state)
 } while (0)
 	refused(entries, 0, -EINVAL);
 	refused(entries, ODG_MAX_RQ_ENTRIES + 1, -EINVAL);
-	refused(flags, ODG_RQ_SPARE << 1, -EINVAL);
+	refused(flags, ODG_RQ_ADDRESSES << 1, -EINVAL);
 	refused(fd, -1, -EBADF);
 	refused(fd, f->p.fd, -ENOTSOCK);
 	refused(fd, tcp, -EOPNOTSUPP);

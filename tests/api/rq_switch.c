@@ -91,7 +91,7 @@ static void the_old_queue_is_not_looked_at(void **state)
 	queue_str(q.f->tx, q.f->rx, "x");
 	want(kick(&q.f->p, q.f->rx), 0);
 	want_none(&q.f->p);
-	want(*old.flags, 0);
+	want(*old.flags, ODG_RQ_CLOSED);
 	want(*q.r.flags, ODG_RQ_NEED_KICK);
 	ring_write(&q.r, 2, q.region, 0, 50);
 	ring_post(&q);
@@ -211,7 +211,7 @@ static void inv5_scribbled_producer_index_posts_nothing(void **state)
 static void switch_arguments(void **state)
 {
 	struct odg_rq_create c = {
-		.size = sizeof(c), .entries = 4, .flags = ODG_RQ_SPARE << 1,
+		.size = sizeof(c), .entries = 4, .flags = ODG_RQ_ADDRESSES << 1,
 	};
 	struct fix *f = *state;
 	struct port other;

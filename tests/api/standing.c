@@ -226,7 +226,7 @@ static void inv5_entry_that_changes_under_it(void **state)
 		{ .offset = REGION_LEN - 8, .len = 4096, .least = 1,
 		  .flags = ODG_RQE_STANDING },
 		{ .len = ~0U, .least = 1, .flags = ODG_RQE_STANDING },
-		{ .len = 4096, .least = 1, .flags = ~0U },
+		{ .len = 4096, .least = 1, .flags = ~ODG_RQE_DEAD },
 	};
 	struct rq_fix q;
 

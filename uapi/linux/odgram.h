@@ -70,6 +70,7 @@
  *   ODG_NOTIFY        struct odg_notify      0
  *   ODG_SEND          struct odg_send_batch  number of sends accepted, >= 1
  *   ODG_RQ_SWITCH     struct odg_rq_switch   0
+ *   ODG_RQ_CANCEL     struct odg_rq_cancel   1 if the receive was cancelled, else 0
  *
  * poll(2) on the port reports POLLIN while an unread completion exists.
  *
@@ -78,7 +79,8 @@
  *   EAGAIN      the completion queue has no room left for another op; or
  *               ODG_RECV_NOWAIT and nothing is queued; or ODG_SEND_NOWAIT and
  *               the socket has no room; or ODG_RQ_SWITCH, and the program posted
- *               in the queue meanwhile
+ *               in the queue meanwhile; or ODG_RQ_CANCEL, and there is no room for
+ *               the completion
  *   EBADF       the socket's descriptor is closed, or the socket is going away
  *   EBUSY       the socket belongs to another encapsulation (or, ODG_UNBIND,
  *               has receives or sends that wait)
@@ -92,14 +94,17 @@
  *   EINTR       a signal ended the wait before anything was there
  *   ENOENT      ODG_CANCEL: no such op outstanding; ODG_UNBIND and
  *               ODG_SOCK_STATS: the socket is not bound to odgram; ODG_RQ_KICK:
- *               it has no request queue; ODG_RQ_SWITCH: none on this port, or the
- *               port has no spare one; ODG_REGION_DEL: no such region
+ *               it has no request queue; ODG_RQ_SWITCH and _CANCEL: none on this
+ *               port, or (_SWITCH) the port has no spare one; ODG_REGION_DEL: no such
+ *               region
  *   ENOSPC      the port has as many regions or request queues as it can
  *   ENOMEM      no memory, or pinning would exceed RLIMIT_MEMLOCK
  *   ENOTSOCK    the descriptor is not a socket
  *   ENOTTY      no such call
  *   ENXIO       the port has no completion queue yet
  *   EOPNOTSUPP  the socket is not an IPv4 or IPv6 UDP socket
+ *   EPERM       a request queue for addresses is asked for, or mapped, by another
+ *               process than the one whose memory the port keeps
  *   ESHUTDOWN   the socket is shut down for reading
  *   ETIME       the timeout of a wait has passed
  *
@@ -133,6 +138,7 @@
 #define ODG_NOTIFY		_IO(ODG_IOC_TYPE, 0x0D)
 #define ODG_SEND		_IO(ODG_IOC_TYPE, 0x0E)
 #define ODG_RQ_SWITCH		_IO(ODG_IOC_TYPE, 0x0F)
+#define ODG_RQ_CANCEL		_IO(ODG_IOC_TYPE, 0x10)
 
 /* Limits.  ODG_QUERY reports them, too: ask rather than compile them in. */
 #define ODG_MAX_SEGS		1024	/* segments of one op */
@@ -473,6 +479,7 @@ struct odg_wait {
  *	-ENETDOWN: the device that the socket is bound to (SO_BINDTODEVICE) went
  *	down; every receive that was posted then.  No data.
  *	-EFAULT, -EINVAL: the ring entry was wrong.  No data.
+ *	-ENOMEM: the address of the ring entry could not be pinned.  No data.
  *	With ODG_CQE_SEND: why the datagram was not sent.
  * @flags: ODG_CQE_*
  * @len: bytes in the buffers
@@ -585,6 +592,9 @@ struct odg_cqe_wide {
  * about an address (that it may write there, say) is true as long as the count is
  * what it was before it asked.  The count says nothing of a change that runs at the
  * same time, and nothing to a child after fork(2).
+ *
+ * It grows as well when the port lets go of a page that it kept (see "Addresses"): a
+ * page where a receive pended is kept as long as the count is what it was before.
  */
 
 /**
@@ -635,6 +645,7 @@ struct odg_region_del {
 
 /* odg_rq_create.flags */
 #define ODG_RQ_SPARE		(1U << 0)	/* for ODG_RQ_SWITCH */
+#define ODG_RQ_ADDRESSES	(1U << 1)	/* entries may name the caller's memory */
 
 /**
  * struct odg_rq_create - create the request queue of a socket
@@ -642,8 +653,8 @@ struct odg_region_del {
  * @fd: the socket; it has to have a local port.  One request queue a socket.
  * @entries: in: least number of entries, 1 .. ODG_MAX_RQ_ENTRIES; out: the
  *	number got, the next power of two
- * @flags: 0; or ODG_RQ_SPARE: no socket's yet.  A port has one spare request queue,
- *	and gives up the one before.
+ * @flags: ODG_RQ_SPARE: no socket's yet.  A port has one spare request queue, and
+ *	gives up the one before.  ODG_RQ_ADDRESSES: see "Addresses".
  * @mmap_offset: out: where to map it
  * @mmap_size: out: bytes to map; charged to RLIMIT_MEMLOCK
  * @off_prod: out: offset of the producer index in the mapping
@@ -681,6 +692,26 @@ struct odg_rq_switch {
 };
 
 /**
+ * struct odg_rq_cancel - cancel one receive of a request queue
+ * @size: sizeof(struct odg_rq_cancel)
+ * @fd: the socket
+ * @user_data: the receive's
+ * @index: of its first entry, as prod counts them
+ * @__reserved: 0
+ *
+ * Returns 1, and its completion is in the queue, with -ECANCELED and no data; or 0,
+ * and it is not posted any more, or never was.  The entry is given back when what was
+ * posted before it is.
+ */
+struct odg_rq_cancel {
+	__u32 size;
+	__s32 fd;
+	__aligned_u64 user_data;
+	__u32 index;
+	__u32 __reserved;
+};
+
+/**
  * struct odg_rq_kick - look at the socket's own queue for the request queue
  * @size: sizeof(struct odg_rq_kick)
  * @fd: the socket
@@ -694,15 +725,17 @@ struct odg_rq_kick {
 #define ODG_RQE_MORE		(1U << 0)	/* the next entry continues this receive */
 #define ODG_RQE_QUIET		(1U << 1)	/* do not trigger the armed notification */
 #define ODG_RQE_STANDING	(1U << 2)	/* takes many datagrams; see @least */
+#define ODG_RQE_ADDRESS		(1U << 3)	/* @offset is an address */
+#define ODG_RQE_DEAD		(1U << 4)	/* was cancelled; set by the kernel */
 
 #define ODG_STANDING_ALIGN	64		/* where they begin, bytes */
 
 /**
  * struct odg_rqe - one segment of a receive posted in a ring, or a standing receive
  * @user_data: returned in the completion; that of the first segment counts
- * @offset: where in the region, bytes
+ * @offset: where in the region, bytes; with ODG_RQE_ADDRESS, a user address
  * @len: bytes, 0 allowed
- * @region: id of a region of this port
+ * @region: id of a region of this port; with ODG_RQE_ADDRESS, 0
  * @flags: ODG_RQE_*; ODG_RQE_QUIET of the first segment counts
  * @least: with ODG_RQE_STANDING, 1 .. @len: the receive ends when less than this
  *	remains; else 0
@@ -718,6 +751,7 @@ struct odg_rqe {
 
 /* flags of the mapping */
 #define ODG_RQ_NEED_KICK	(1U << 0)	/* datagrams or an ICMP error wait */
+#define ODG_RQ_CLOSED		(1U << 1)	/* no socket's any more */
 
 /*
  * A request queue, mapped at odg_rq_create.mmap_offset
@@ -734,6 +768,10 @@ struct odg_rqe {
  * (E) pairs with (F): an entry is whole before it is taken.  (G) pairs with (H):
  * either the program sees the flag or the kernel sees the entry, so no datagram is
  * left in the socket's queue while a receive is posted.
+ *
+ * When the socket goes, or has another request queue by ODG_RQ_SWITCH, the kernel sets
+ * CLOSED, then the same barrier, then looks for the last time: what was posted before
+ * is seen to, and who sees the flag has posted in vain what cons has not passed.
  *
  * prod is written by the program only, cons and flags by the kernel only, which
  * keeps its own copy of cons and copies each entry before it looks at it.  A prod
@@ -769,6 +807,23 @@ struct odg_rqe {
  *
  * The memory behind the last datagram is the kernel's as long as the receive
  * stands.  Datagrams before that are the program's.
+ *
+ * Addresses
+ * ---------
+ * In a request queue that was created with ODG_RQ_ADDRESSES, a segment with
+ * ODG_RQE_ADDRESS names memory by its address, without a region; others of the same
+ * receive may be in regions.  Such receives do not stand.  The address is one of the
+ * process that created the queue, which alone can map it: its children after fork(2)
+ * do not have the mapping.
+ *
+ * The memory is looked up when the datagram comes: what a store to that address would
+ * reach then, as far as bytes go there.  If the port keeps these pages pinned, from
+ * earlier receives (odg_port_stats.kept_pages), the datagram takes the straight way.
+ * If not, it waits in the socket's queue, and NEED_KICK is set, until the kernel has
+ * pinned them, which it does by itself, as soon as it can; and keeps them.  Memory that
+ * is not writable then, or not to be had within seconds, completes the receive with
+ * -EFAULT, and what RLIMIT_MEMLOCK does not allow, as it was when the queue was
+ * created, with -ENOMEM.
  */
 
 /**

@@ -243,6 +243,7 @@ struct odg_genl_group {
  * @ODG_SLOW_FILTER: the socket's filter, cgroup or LSM refused it
  * @ODG_SLOW_LONG: it was longer than the receive, and goes to several
  *	(ODG_BIND_PARTIAL)
+ * @ODG_SLOW_NOT_PINNED: the receive names an address whose page has to be pinned
  */
 enum odg_slow {
 	ODG_SLOW_NONE,
@@ -252,6 +253,7 @@ enum odg_slow {
 	ODG_SLOW_BAD_ENTRY,
 	ODG_SLOW_FILTER,
 	ODG_SLOW_LONG,
+	ODG_SLOW_NOT_PINNED,
 };
 
 enum odg_genl_event {

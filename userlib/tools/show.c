@@ -30,6 +30,7 @@ const char *show_slow(unsigned int slow)
 		[ODG_SLOW_BAD_ENTRY] = "bad ring entries",
 		[ODG_SLOW_FILTER] = "filter",
 		[ODG_SLOW_LONG] = "longer than receive",
+		[ODG_SLOW_NOT_PINNED] = "page not pinned",
 	};
 
 	return slow < NR(words) ? words[slow] : "?";
@@ -338,6 +339,7 @@ static void json_value(const struct tool_msg *msg, enum odg_genl_attr attr,
 		[ODG_SLOW_BAD_ENTRY] = "bad_entry",
 		[ODG_SLOW_FILTER] = "filter",
 		[ODG_SLOW_LONG] = "long",
+		[ODG_SLOW_NOT_PINNED] = "not_pinned",
 	};
 	const struct nlattr *a = msg->attr[attr];
 	uint64_t number = tool_number(msg, attr);

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The pages of receives in a ring that name memory by its address.
+ *
+ * They are looked for when the datagram comes, in the port's pin cache, which says
+ * what a store of the program to that address would reach.  What is found there has a
+ * reference until the datagram is written.
+ *
+ * If a page is not kept, the datagram stays in the socket's queue, and a work item
+ * pins what this one needs and tries again.  It holds these pages itself for the time
+ * of that, since the cache may have no place for them.  It never waits for the
+ * program, which may have put its memory where reading it takes as long as somebody
+ * likes: what cannot be had at once it asks for again, less and less often, and in the
+ * end gives up.  So one work item cannot hold another up, nor the end of the port.
+ *
+ * Each run of the work either ends or serves a receive, or comes later than the one
+ * before: there is no spinning.  A receive that lacks room in the completion queue
+ * waits for the program, as any of a ring does.
+ *
+ * Lifetime of the work: it is queued with binding->lock held and the ring in the
+ * binding, so not any more once it is taken out there; then it is cancelled, before
+ * the ring is freed.  It has a reference to the binding while it runs.
+ */
+#include <linux/mm.h>
+#include <linux/udp.h>
+#include <linux/workqueue.h>
+
+#include "binding.h"
+#include "buf.h"
+#include "main.h"
+#include "port.h"
+#include "recv.h"
+#include "rq.h"
+#include "rq_pages.h"
+#include "sockq.h"
+
+/* How often memory is asked for that cannot be had at once, and at the longest when. */
+#define ODG_PIN_TRIES 100
+#define ODG_PIN_DELAY (HZ / 10)
+
+/**
+ * struct odg_span - a piece of a program's memory
+ * @addr: where
+ * @len: bytes
+ */
+struct odg_span {
+	unsigned long addr;
+	u32 len;
+};
+
+/* Take the next page's worth off a span. */
+static struct odg_piece odg_span_next(struct odg_span *span)
+{
+	struct odg_piece piece = {
+		.offset = offset_in_page(span->addr),
+	};
+
+	piece.len = min_t(u32, span->len, PAGE_SIZE - piece.offset);
+	span->addr += piece.len;
+	span->len -= piece.len;
+	return piece;
+}
+
+/* A page that the work holds, with a reference for the caller, or NULL. */
+static struct odg_pin *odg_rq_find_fetched(const struct odg_rq_fetched *fetched,
+					   unsigned long vpn)
+{
+	u32 i;
+
+	for (i = 0; fetched->valid && i < fetched->nr; i++) {
+		struct odg_pin *pin = fetched->pieces[i].pin;
+
+		if (pin->vpn == vpn) {
+			refcount_inc(&pin->ref);
+			return pin;
+		}
+	}
+	return NULL;
+}
+
+static bool odg_rq_find_span(struct odg_rq *rq, struct odg_span span)
+{
+	struct odg_rq_pages *pages = rq->pages;
+
+	while (span.len) {
+		unsigned long vpn = span.addr >> PAGE_SHIFT;
+		struct odg_piece piece = odg_span_next(&span);
+
+		if (pages->nr == ODG_RQ_PIECES)
+			return false;
+		piece.pin = odg_rq_find_fetched(&pages->fetched, vpn);
+		if (!piece.pin)
+			piece.pin = odg_pin_find(&rq->port->pins, vpn);
+		if (!piece.pin)
+			return false;
+		pages->found[pages->nr++] = piece;
+	}
+	return true;
+}
+
+/* Of the receive that was read last, the parts that @len bytes go to, in order. */
+static u32 odg_rq_spans(const struct odg_rq *rq, u32 len, struct odg_span *spans)
+{
+	u32 i, nr = 0;
+
+	for (i = 0; len; i++) {
+		u32 n = min(len, rq->segs[i].len);
+
+		if (!rq->segs[i].addr)
+			spans[nr++] = (struct odg_span) {
+				.addr = rq->segs[i].user,
+				.len = n,
+			};
+		len -= n;
+	}
+	return nr;
+}
+
+/**
+ * odg_rq_find_pages - find where a datagram is to be written
+ * @rq: a receive at its head was read; the lock of its binding is held
+ * @len: bytes of the datagram, at most the receive's
+ *
+ * Return: true if it is there; odg_rq_put_pages() then lets go of it.
+ */
+bool odg_rq_find_pages(struct odg_rq *rq, u32 len)
+{
+	struct odg_span spans[ODG_MAX_RQ_SEGS];
+	u32 i, nr = odg_rq_spans(rq, len, spans);
+
+	for (i = 0; i < nr; i++) {
+		if (!odg_rq_find_span(rq, spans[i])) {
+			odg_rq_put_pages(rq);
+			rq->pages->missed = rq->cons;
+			rq->pages->missed_len = len;
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The datagram is written, or will not be.  Lock held. */
+void odg_rq_put_pages(struct odg_rq *rq)
+{
+	while (rq->pages->nr)
+		odg_pin_put(&rq->port->pins,
+			    rq->pages->found[--rq->pages->nr].pin);
+}
+
+/**
+ * odg_rq_copy_to_address - the straight way: a datagram in the hook, in two pages
+ * @rq: whose receive; the lock of its binding is held
+ * @addr: the receive's address
+ * @skb: the datagram, not longer than the receive
+ *
+ * Return: false if the pages are not kept, or are more, and it was not written.
+ */
+bool odg_rq_copy_to_address(struct odg_rq *rq, u64 addr,
+			    const struct sk_buff *skb)
+{
+	struct odg_pincache *cache = &rq->port->pins;
+	struct odg_span span = {
+		.addr = addr,
+		.len = skb->len - sizeof(struct udphdr),
+	};
+	struct odg_piece pieces[2];
+	bool found = false;
+	u32 nr = 0;
+
+	if (unlikely(!rq->pages || addr != span.addr))
+		return false;
+	while (span.len) {
+		unsigned long vpn = span.addr >> PAGE_SHIFT;
+
+		if (unlikely(nr == ARRAY_SIZE(pieces)))
+			goto put;
+		pieces[nr] = odg_span_next(&span);
+		pieces[nr].pin = odg_pin_find(cache, vpn);
+		if (unlikely(!pieces[nr].pin))
+			goto put;
+		nr++;
+	}
+	odg_pieces_write(pieces, skb, sizeof(struct udphdr),
+			 skb->len - sizeof(struct udphdr));
+	found = true;
+put:
+	while (nr)
+		odg_pin_put(cache, pieces[--nr].pin);
+	return found;
+}
+
+/* Look at it from the work.  binding->lock is held, and the ring is in the binding. */
+void odg_rq_later(struct odg_rq *rq)
+{
+	queue_delayed_work(odg_wq, &rq->work, rq->pages ? rq->pages->delay : 0);
+}
+
+/**
+ * odg_rq_miss - a datagram of the queue is for a receive that cannot be reached
+ * @target: the receive, with room for its completion
+ *
+ * Return: true if it was ended, since its memory cannot be had; else the work sees to
+ * it, and the target is put.
+ */
+bool odg_rq_miss(struct odg_target *target)
+{
+	const struct odg_rq_fetched *fetched = &target->rq->pages->fetched;
+
+	if (fetched->valid && fetched->status &&
+	    fetched->index == target->rq->cons) {
+		odg_rq_fail(target, fetched->status);
+		if (fetched->status == -EFAULT)
+			odg_port_bad_entry(target->port);
+		return true;
+	}
+	odg_rq_later(target->rq);
+	odg_port_unreserve(target->port);
+	return false;
+}
+
+/* What is to be fetched for the receive that was missed, if it is still there. */
+static u32 odg_rq_plan(struct odg_rq *rq, struct odg_binding *binding,
+		       struct odg_span *spans)
+{
+	struct odg_rq_fetched *fetched = &rq->pages->fetched;
+	struct odg_target target;
+	u32 nr = 0, posted;
+
+	spin_lock_bh(&binding->lock);
+	if (fetched->index != rq->pages->missed) {
+		fetched->index = rq->pages->missed;
+		fetched->tries = 0;
+	}
+	posted = odg_rq_look(rq);
+	if (posted && rq->cons == fetched->index &&
+	    !odg_rq_read(rq, posted, &target))
+		nr = odg_rq_spans(rq, min(rq->pages->missed_len, target.room),
+				  spans);
+	spin_unlock_bh(&binding->lock);
+	return nr;
+}
+
+/* All of it, or why not. */
+static int odg_rq_fetch_span(struct odg_rq *rq, struct odg_span span)
+{
+	struct odg_rq_fetched *fetched = &rq->pages->fetched;
+
+	while (span.len) {
+		unsigned long vpn = span.addr >> PAGE_SHIFT;
+		unsigned long last = (span.addr + span.len - 1) >> PAGE_SHIFT;
+		int got;
+
+		got = odg_pins_get_remote(&rq->port->pins, vpn,
+					  min_t(unsigned long, last - vpn + 1,
+						ODG_PINS_MAX),
+					  fetched->pieces + fetched->nr);
+		if (got < 0)
+			return got;
+		fetched->nr += got;
+		while (got--)
+			odg_span_next(&span);
+	}
+	return 0;
+}
+
+static void odg_rq_fetch(struct odg_rq *rq, struct odg_binding *binding)
+{
+	struct odg_rq_fetched *fetched = &rq->pages->fetched;
+	struct odg_span spans[ODG_MAX_RQ_SEGS];
+	u32 i, nr = odg_rq_plan(rq, binding, spans);
+
+	fetched->status = 0;
+	for (i = 0; i < nr && !fetched->status; i++)
+		fetched->status = odg_rq_fetch_span(rq, spans[i]);
+	if (fetched->status == -EAGAIN)
+		fetched->status = ++fetched->tries < ODG_PIN_TRIES ? 0 : -EFAULT;
+	else
+		fetched->tries = 0;
+}
+
+/* Who has no reference to the ring's binding gets one, or NULL if it is gone. */
+static struct odg_binding *odg_rq_get_binding(struct odg_rq *rq)
+{
+	struct odg_binding *binding;
+
+	rcu_read_lock();
+	binding = READ_ONCE(rq->binding);
+	if (binding && !refcount_inc_not_zero(&binding->ref))
+		binding = NULL;
+	rcu_read_unlock();
+	return binding;
+}
+
+/* Try again, with what was fetched. */
+static void odg_rq_retry(struct odg_rq *rq, struct odg_binding *binding)
+{
+	struct odg_rq_pages *pages = rq->pages;
+
+	spin_lock_bh(&binding->lock);
+	if (pages) {
+		pages->delay = min_t(u32, pages->fetched.tries, ODG_PIN_DELAY);
+		pages->fetched.valid = true;
+	}
+	if (rq->binding)
+		odg_drain(binding);
+	if (pages)
+		pages->fetched.valid = false;
+	spin_unlock_bh(&binding->lock);
+}
+
+void odg_rq_work(struct work_struct *work)
+{
+	struct odg_rq *rq = container_of(to_delayed_work(work), struct odg_rq,
+					 work);
+	struct odg_binding *binding = odg_rq_get_binding(rq);
+
+	if (!binding)
+		return;
+	if (rq->pages)
+		odg_rq_fetch(rq, binding);
+	odg_rq_retry(rq, binding);
+	while (rq->pages && rq->pages->fetched.nr)
+		odg_pin_put(&rq->port->pins,
+			    rq->pages->fetched.pieces[--rq->pages->fetched.nr].pin);
+	odg_binding_put(binding);
+}
