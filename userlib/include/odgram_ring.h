@@ -8,6 +8,7 @@
  * datagram.  The protocol and its barriers are in <linux/odgram.h>.
  *
  * A standing receive (odg_rq_write_standing) takes many datagrams with one entry.
+ * Without a region, memory is named by its address (odg_rq_write_addr).
  *
  * Threads: a region may be used by all.  The odg_rq_ functions belong to one
  * producer: if several threads post to one socket, they need a lock of their own.
@@ -54,6 +55,7 @@ struct odg_rq {
 	int __sockfd;
 	void *__map;
 	size_t __map_size;
+	uint32_t __kind;		/* ODG_RQ_ADDRESSES or 0 */
 };
 
 /**
@@ -67,6 +69,15 @@ struct odg_rq {
  */
 int odg_rq_open(struct odg_rq *rq, struct odg_port *port, int sockfd,
 		uint32_t entries);
+
+/**
+ * odg_rq_open_addresses - the same, for receives into any memory of this process
+ *
+ * Not for use after fork(2): a child does not have it, not even to close it.  Also
+ * -EPERM: another process opened the port or posted to it first.
+ */
+int odg_rq_open_addresses(struct odg_rq *rq, struct odg_port *port, int sockfd,
+			  uint32_t entries);
 
 /**
  * odg_rq_resize - make it larger, or smaller
@@ -84,6 +95,22 @@ void odg_rq_close(struct odg_rq *rq);
 
 /* odg_rq_kick - what odg_rq_submit() calls when datagrams wait; 0 or an error */
 int odg_rq_kick(struct odg_rq *rq);
+
+/**
+ * odg_rq_cancel - end one receive that was submitted
+ * @index: odg_rq_next() as it was before the receive was written
+ * @user_data: its
+ *
+ * Returns 1: its completion is in the queue, with -ECANCELED; 0: it has completed; or
+ * -EAGAIN: there is no room for the completion; -ENOENT, -EBADF: the socket is gone.
+ */
+int odg_rq_cancel(struct odg_rq *rq, uint32_t index, uint64_t user_data);
+
+/* odg_rq_next - the index of what is written next */
+static inline uint32_t odg_rq_next(const struct odg_rq *rq)
+{
+	return rq->__next;
+}
 
 /* odg_rq_room - how many entries can be written */
 static inline uint32_t odg_rq_room(const struct odg_rq *rq)
@@ -115,6 +142,22 @@ static inline void odg_rq_write(struct odg_rq *rq, int region, uint64_t offset,
 	rqe->region = (uint32_t)region;
 	rqe->flags = flags;
 	rqe->least = 0;
+}
+
+/**
+ * odg_rq_write_addr - WRITE one segment in memory that needs no region; there must be
+ *	room for it
+ * @addr: in a queue of odg_rq_open_addresses()
+ *
+ * The rest is as for odg_rq_write().  The datagram goes where a store to that address
+ * would go when it comes.  Memory that is not writable then completes the receive with
+ * -EFAULT, what may not be locked (RLIMIT_MEMLOCK) with -ENOMEM.
+ */
+static inline void odg_rq_write_addr(struct odg_rq *rq, void *addr, uint32_t len,
+				     uint64_t user_data, uint32_t flags)
+{
+	odg_rq_write(rq, 0, (uintptr_t)addr, len, user_data,
+		     flags | ODG_RQE_ADDRESS);
 }
 
 /**

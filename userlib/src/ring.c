@@ -70,6 +70,7 @@ static int create_queue(struct odg_rq *rq, struct odg_port *port, int sockfd,
 		.__sockfd = sockfd,
 		.__map = map,
 		.__map_size = create.mmap_size,
+		.__kind = flags & ODG_RQ_ADDRESSES,
 	};
 	return 0;
 }
@@ -78,6 +79,12 @@ int odg_rq_open(struct odg_rq *rq, struct odg_port *port, int sockfd,
 		uint32_t entries)
 {
 	return create_queue(rq, port, sockfd, entries, 0);
+}
+
+int odg_rq_open_addresses(struct odg_rq *rq, struct odg_port *port, int sockfd,
+			  uint32_t entries)
+{
+	return create_queue(rq, port, sockfd, entries, ODG_RQ_ADDRESSES);
 }
 
 int odg_rq_resize(struct odg_rq *rq, uint32_t entries)
@@ -92,7 +99,7 @@ int odg_rq_resize(struct odg_rq *rq, uint32_t entries)
 	ret = odg_rq_submit(rq);
 	if (!ret)
 		ret = create_queue(&other, rq->__port, rq->__sockfd, entries,
-				   ODG_RQ_SPARE);
+				   ODG_RQ_SPARE | rq->__kind);
 	if (ret)
 		return ret;
 	ret = odgn_port_call(rq->__port, ODG_RQ_SWITCH, &change);
@@ -110,6 +117,18 @@ void odg_rq_close(struct odg_rq *rq)
 {
 	munmap(rq->__map, rq->__map_size);
 	*rq = (struct odg_rq){ 0 };
+}
+
+int odg_rq_cancel(struct odg_rq *rq, uint32_t index, uint64_t user_data)
+{
+	struct odg_rq_cancel cancel = {
+		.size = sizeof(cancel),
+		.fd = rq->__sockfd,
+		.user_data = user_data,
+		.index = index,
+	};
+
+	return odgn_port_call(rq->__port, ODG_RQ_CANCEL, &cancel);
 }
 
 int odg_rq_kick(struct odg_rq *rq)
