@@ -103,19 +103,13 @@ static void odg_pincache_work(struct work_struct *work)
 				   reap_work));
 }
 
-/**
- * odg_pin_put - let go of a page, any context
- * @cache: from which it came
- * @pin: the page
- */
-void odg_pin_put(struct odg_pincache *cache, struct odg_pin *pin)
+/* Nobody has it any more.  Any context. */
+void odg_pin_over(struct odg_pincache *cache, struct odg_pin *pin)
 {
-	if (!refcount_dec_and_test(&pin->ref))
-		return;
 	if (llist_add(&pin->dead, &cache->dead))
 		queue_delayed_work(odg_wq, &cache->reap_work, ODG_REAP_DELAY);
 }
-EXPORT_SYMBOL_IF_KUNIT(odg_pin_put);
+EXPORT_SYMBOL_IF_KUNIT(odg_pin_over);
 
 /* Where a page stands, if it does. */
 static struct odg_pin __rcu **odg_slot(struct odg_pincache *cache,

@@ -101,7 +101,7 @@ int odg_pins_get(struct odg_pincache *cache, unsigned long vpn, int nr,
 		 bool keep, struct odg_piece *pieces);
 int odg_pins_get_remote(struct odg_pincache *cache, unsigned long vpn, int nr,
 			struct odg_piece *pieces);
-void odg_pin_put(struct odg_pincache *cache, struct odg_pin *pin);
+void odg_pin_over(struct odg_pincache *cache, struct odg_pin *pin);
 
 int odg_pins_find(struct odg_pincache *cache, unsigned long vpn, int nr,
 		  struct odg_piece *pieces);
@@ -127,6 +127,18 @@ static __always_inline struct odg_pin *odg_pin_find(struct odg_pincache *cache,
 		     !refcount_inc_not_zero(&pin->ref)))
 		return NULL;
 	return pin;
+}
+
+/**
+ * odg_pin_put - let go of a page, any context
+ * @cache: from which it came
+ * @pin: the page
+ */
+static __always_inline void odg_pin_put(struct odg_pincache *cache,
+					struct odg_pin *pin)
+{
+	if (unlikely(refcount_dec_and_test(&pin->ref)))
+		odg_pin_over(cache, pin);
 }
 
 int odg_charge_pages(struct user_struct *user, unsigned long pages);

@@ -34,9 +34,12 @@
 #include "rq_pages.h"
 #include "sockq.h"
 
-/* How often memory is asked for that cannot be had at once, and at the longest when. */
-#define ODG_PIN_TRIES 100
-#define ODG_PIN_DELAY (HZ / 10)
+/*
+ * How often memory is asked for that cannot be had at once, and how late at the latest:
+ * some three seconds together.
+ */
+#define ODG_PIN_TRIES 80
+#define ODG_PIN_DELAY_MS 50
 
 /**
  * struct odg_span - a piece of a program's memory
@@ -147,41 +150,27 @@ void odg_rq_put_pages(struct odg_rq *rq)
 			    rq->pages->found[--rq->pages->nr].pin);
 }
 
-/**
- * odg_rq_copy_to_address - the straight way: a datagram in the hook, in two pages
- * @rq: whose receive; the lock of its binding is held
- * @addr: the receive's address
- * @skb: the datagram, not longer than the receive
- *
- * Return: false if the pages are not kept, or are more, and it was not written.
- */
-bool odg_rq_copy_to_address(struct odg_rq *rq, u64 addr,
-			    const struct sk_buff *skb)
+/* odg_rq_copy_to_address() for a datagram to two pages, or in pieces itself. */
+bool odg_rq_copy_pieces(struct odg_pincache *cache, unsigned long addr,
+			const struct sk_buff *skb)
 {
-	struct odg_pincache *cache = &rq->port->pins;
-	struct odg_span span = {
-		.addr = addr,
-		.len = skb->len - sizeof(struct udphdr),
-	};
+	u32 len = skb->len - sizeof(struct udphdr), nr = 0;
+	struct odg_span span = { .addr = addr, .len = len };
 	struct odg_piece pieces[2];
 	bool found = false;
-	u32 nr = 0;
 
-	if (unlikely(!rq->pages || addr != span.addr))
-		return false;
 	while (span.len) {
 		unsigned long vpn = span.addr >> PAGE_SHIFT;
 
-		if (unlikely(nr == ARRAY_SIZE(pieces)))
+		if (nr == ARRAY_SIZE(pieces))
 			goto put;
 		pieces[nr] = odg_span_next(&span);
 		pieces[nr].pin = odg_pin_find(cache, vpn);
-		if (unlikely(!pieces[nr].pin))
+		if (!pieces[nr].pin)
 			goto put;
 		nr++;
 	}
-	odg_pieces_write(pieces, skb, sizeof(struct udphdr),
-			 skb->len - sizeof(struct udphdr));
+	odg_pieces_write(pieces, skb, sizeof(struct udphdr), len);
 	found = true;
 put:
 	while (nr)
@@ -298,7 +287,8 @@ static void odg_rq_retry(struct odg_rq *rq, struct odg_binding *binding)
 
 	spin_lock_bh(&binding->lock);
 	if (pages) {
-		pages->delay = min_t(u32, pages->fetched.tries, ODG_PIN_DELAY);
+		pages->delay = msecs_to_jiffies(min_t(u32, pages->fetched.tries,
+						      ODG_PIN_DELAY_MS));
 		pages->fetched.valid = true;
 	}
 	if (rq->binding)

@@ -2,10 +2,13 @@
 #ifndef ODG_RQ_PAGES_H
 #define ODG_RQ_PAGES_H
 
+#include <linux/highmem.h>
 #include <linux/odgram.h>
 #include <linux/skbuff.h>
+#include <linux/udp.h>
 
 #include "pincache.h"
+#include "port.h"
 #include "rq.h"
 
 struct work_struct;
@@ -53,8 +56,8 @@ struct odg_rq_pages {
 
 bool odg_rq_find_pages(struct odg_rq *rq, u32 len);
 void odg_rq_put_pages(struct odg_rq *rq);
-bool odg_rq_copy_to_address(struct odg_rq *rq, u64 addr,
-			    const struct sk_buff *skb);
+bool odg_rq_copy_pieces(struct odg_pincache *cache, unsigned long addr,
+			const struct sk_buff *skb);
 
 bool odg_rq_miss(struct odg_target *target);
 void odg_rq_later(struct odg_rq *rq);
@@ -68,6 +71,38 @@ static inline bool odg_target_reaches(const struct odg_target *target, u32 len)
 {
 	return !target->rq || !target->by_address ||
 	       odg_rq_find_pages(target->rq, min(len, target->room));
+}
+
+/**
+ * odg_rq_copy_to_address - the straight way: a datagram in the hook
+ * @rq: whose receive; the lock of its binding is held
+ * @addr: the receive's address
+ * @skb: the datagram, not longer than the receive
+ *
+ * Return: false if the pages are not kept, or are more than two, and it was not
+ * written.
+ */
+static __always_inline bool odg_rq_copy_to_address(struct odg_rq *rq, u64 addr,
+						   const struct sk_buff *skb)
+{
+	struct odg_pincache *cache = &rq->port->pins;
+	u32 len = skb->len - sizeof(struct udphdr);
+	u32 offset = offset_in_page(addr);
+	struct odg_pin *pin;
+	void *page;
+
+	if (unlikely(!rq->pages || addr != (unsigned long)addr))
+		return false;
+	if (unlikely(offset + len > PAGE_SIZE || skb->data_len))
+		return odg_rq_copy_pieces(cache, addr, skb);
+	pin = odg_pin_find(cache, addr >> PAGE_SHIFT);
+	if (unlikely(!pin))
+		return false;
+	page = kmap_local_page(pin->page);
+	memcpy(page + offset, skb->data + sizeof(struct udphdr), len);
+	kunmap_local(page);
+	odg_pin_put(cache, pin);
+	return true;
 }
 
 #endif /* ODG_RQ_PAGES_H */

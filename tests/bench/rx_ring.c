@@ -33,6 +33,23 @@ static void ring_post(int fd)
 	}
 }
 
+/* Without a region, by address. */
+static void address_open(int fd)
+{
+	ODG_MUST(odg_port_open(&port, 2 * BURST, 0));
+	ODG_MUST(odg_rq_open_addresses(&rq, port, fd, BURST));
+}
+
+static void address_post(int fd)
+{
+	(void)fd;
+	for (int i = 0; i < BURST; i++) {
+		odg_rq_write_addr(&rq, rx_buf[i], MAX_PAYLOAD,
+				  i, 0);
+		ODG_MUST(odg_rq_submit(&rq));
+	}
+}
+
 static void ring_drain(int fd)
 {
 	(void)fd;
@@ -163,6 +180,15 @@ const struct receiver ring_receivers[] = {
 		.post = ring_post,
 		.drain = event_drain,
 		.close = event_close,
+	},
+	{
+		.name = "ring-address",
+		.label = "odgram, ring, by address",
+		.flags = TELLS_MORE,
+		.open = address_open,
+		.post = address_post,
+		.drain = ring_drain,
+		.close = ring_close,
 	},
 	{
 		.name = "ring-hist",
