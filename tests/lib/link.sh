@@ -122,10 +122,10 @@ exports() {
 	diff "$tmp/map" "$tmp/exports" && [ -s "$tmp/map" ]
 }
 
-# What the static library would put into a program's name space.
+# What the static library would put into a program's name space; DW.ref. is the compiler's.
 static_names() {
 	! nm -g --defined-only "$root/usr/lib/libodgram.a" 2>/dev/null |
-		awk 'NF == 3 { print $3 }' | grep -v '^odg[nw]_' | sort |
+		awk 'NF == 3 { print $3 }' | grep -v '^odg[nw]_\|^DW\.ref\.' | sort |
 		comm -23 - "$tmp/map" | grep .
 }
 
@@ -142,7 +142,7 @@ has_soname() {
 
 manual_pages() {
 	local page
-	for page in "$root"/usr/share/man/man?/*.[37]; do
+	for page in "$root"/usr/share/man/man?/*.[378]; do
 		[ ! -L "$page" ] || continue
 		MANROFFSEQ='' MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z \
 			"$page" 2>&1 >/dev/null
@@ -183,9 +183,7 @@ ok "exports are those of the map" exports
 ok "the static library defines no other names" static_names
 ok "every export is declared" declared
 ok "soname" has_soname
-if [ "$(type -t man)" ]; then
-	ok "manual pages without warnings" manual_pages
-fi
+ok "manual pages without warnings" manual_pages
 ok "every export has a manual page" documented
 echo "1..$n"
 exit $failed
