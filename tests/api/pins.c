@@ -1,123 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Pages stay pinned between posts of the same buffer, and whatever the program does
+ * Pages stay pinned between posts of the same buffer, but whatever the program does
  * to its memory meanwhile, a post reaches what a store to that address would.
  */
-#include "helpers.h"
+#include "pins.h"
 
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-
-#define NOBODY 65534
-
-static uint8_t *pages_at(void *at, size_t n)
-{
-	uint8_t *m = mmap(at, n * PAGE, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | (at ? MAP_FIXED : 0),
-			  -1, 0);
-
-	want_true(m != MAP_FAILED);
-	return m;
-}
-
-static uint8_t *pages(size_t n)
-{
-	return pages_at(NULL, n);
-}
-
-static void aim(struct op *op, uint8_t *at, size_t len)
-{
-	op_init(op);
-	op->seg[0].addr = (uintptr_t)at;
-	op->seg[0].len = (uint32_t)len;
-}
-
-static int post_at(const struct port *p, int sock, uint8_t *at, size_t len)
-{
-	struct op op;
-
-	aim(&op, at, len);
-	return post(p, sock, &op);
-}
-
-/* A datagram for the oldest receive; what it left at this address. */
-static void arrives(struct fix *f, const uint8_t *at, const char *text)
-{
-	const struct odg_cqe *c;
-	size_t len = strlen(text);
-
-	send_to(f->tx, f->rx, text, len);
-	c = reap(&f->p);
-	want(c->status, 0);
-	want(c->len, len);
-	want(memcmp(at, text, len), 0);
-	want(at[len], POISON);
-}
-
-/* One whole receive at this address, which has to be writable. */
-static void receive(struct fix *f, uint8_t *at, const char *text)
-{
-	memset(at, POISON, PAGE);
-	want(post_at(&f->p, f->rx, at, PAGE), 1);
-	arrives(f, at, text);
-}
-
-static uint64_t kept(struct fix *f)
-{
-	return port_stats(&f->p).kept_pages;
-}
-
-/* How many pages anybody has pinned since the machine started. */
-static long pinned_ever(void)
-{
-	/* folds the counters */
-	pinned_now();
-	return proc_number("/proc/vmstat", "nr_foll_pin_acquired");
-}
-
-static void same_buffer_is_pinned_once(void **state)
-{
-	struct fix *f = *state;
-	uint8_t *m = pages(2);
-	long before;
-
-	receive(f, m, "first");
-	want(kept(f), 1);
-	want(port_stats(&f->p).pinned_pages, 0);
-	before = pinned_ever();
-	for (int i = 0; i < 20; i++)
-		receive(f, m, "again");
-	want(pinned_ever(), before);
-	want(kept(f), 1);
-
-	row("another offset, and across to the next page");
-	memset(m, POISON, 2 * PAGE);
-	want(post_at(&f->p, f->rx, m + 100, 50), 1);
-	want(post_at(&f->p, f->rx, m + PAGE - 2, 50), 1);
-	want(port_stats(&f->p).pinned_pages, 3);
-	arrives(f, m + 100, "in the middle");
-	arrives(f, m + PAGE - 2, "over the edge");
-	want(pinned_ever(), before + 1);
-	want(kept(f), 2);
-}
-
-static void two_receives_share_a_page(void **state)
-{
-	struct fix *f = *state;
-	uint8_t *m = pages(1);
-
-	memset(m, POISON, PAGE);
-	want(post_at(&f->p, f->rx, m, 100), 1);
-	want(post_at(&f->p, f->rx, m + 2000, 100), 1);
-	want(kept(f), 1);
-	want(port_stats(&f->p).pinned_pages, 2);
-	arrives(f, m, "one");
-	arrives(f, m + 2000, "two");
-}
 
 static void munmap_and_mmap_at_the_same_address(void **state)
 {
@@ -348,165 +238,6 @@ static void compaction_changes_nothing(void **state)
 		receive(f, m + i * PAGE, "after");
 }
 
-static void table_is_bounded(void **state)
-{
-	struct fix *f = *state;
-	long before = pinned_now();
-	uint8_t *m = pages(600);
-
-	for (int i = 0; i < 600; i++) {
-		want(post_at(&f->p, f->rx, m + i * PAGE, PAGE), 1);
-		want(cancel_socket(&f->p, f->rx), 1);
-		reap(&f->p);
-		want_true(kept(f) <= 2 * f->p.entries);
-	}
-	row("the last ones are there");
-	want(kept(f), 2 * f->p.entries);
-	eventually(pinned_now() == before + 2 * f->p.entries);
-
-	row("a very long receive keeps nothing");
-	want(post_at(&f->p, f->rx, m, 600 * PAGE), 1);
-	want(port_stats(&f->p).pinned_pages, 600);
-	want(kept(f), 2 * f->p.entries);
-	want(cancel_socket(&f->p, f->rx), 1);
-	reap(&f->p);
-	eventually(pinned_now() == before + 2 * f->p.entries);
-	sys(munmap(m, 600 * PAGE));
-	want(kept(f), 0);
-	eventually(pinned_now() == before);
-}
-
-/* In a child: a user without rights, who may lock this many pages. */
-static void become_nobody(size_t limit)
-{
-	struct rlimit rl = { .rlim_cur = limit * PAGE, .rlim_max = limit * PAGE };
-
-	sys(setrlimit(RLIMIT_MEMLOCK, &rl));
-	sys(setresgid(NOBODY, NOBODY, NOBODY));
-	sys(setresuid(NOBODY, NOBODY, NOBODY));
-}
-
-static void cancelled_post(struct port *p, int sock, uint8_t *at, size_t n)
-{
-	want(post_at(p, sock, at, n * PAGE), 1);
-	want(cancel_socket(p, sock), 1);
-	reap(p);
-}
-
-static void limit_in_child(void *arg)
-{
-	struct odg_cq_create c = { .size = sizeof(c), .entries = 64 };
-	struct odg_region_add r = { .size = sizeof(r) };
-	uint8_t *m = pages(64);
-	struct fix *f = arg;
-	struct port p, q;
-	int fd;
-
-	become_nobody(16);
-	port_open(&p, 8, 0);
-	port_open(&q, 8, 0);
-	row("many rounds of other pages fit, since the old ones make room");
-	for (int i = 0; i < 40; i++)
-		cancelled_post(&p, f->rx, m + i * PAGE, 4);
-	want_true(port_stats(&p).kept_pages > 4);
-
-	row("for another port of the user");
-	want(post_at(&q, f->rx, m, 12 * PAGE), 1);
-	want(port_stats(&p).kept_pages, 0);
-	row("what a receive needs is not taken");
-	want(post_at(&p, f->rx, m + 20 * PAGE, 8 * PAGE), -ENOMEM);
-	want(port_stats(&q).kept_pages, 12);
-	send_str(f->tx, f->rx, "all there");
-	want(reap(&q)->status, 0);
-	want(memcmp(m, "all there", 9), 0);
-
-	row("for a region");
-	cancelled_post(&p, f->rx, m, 12);
-	r.addr = (uintptr_t)(m + 30 * PAGE);
-	r.len = 12 * PAGE;
-	want(odg(p.fd, ODG_REGION_ADD, &r), 0);
-	want(odg(p.fd, ODG_REGION_DEL,
-		 &(struct odg_region_del){ .size = 8, .id = r.id }), 0);
-
-	row("for a queue");
-	cancelled_post(&p, f->rx, m, 12);
-	fd = (int)sys(open("/dev/odgram", O_RDWR | O_CLOEXEC));
-	c.entries = 512;
-	want(odg(fd, ODG_CQ_CREATE, &c), 0);
-	close(fd);
-	port_close(&q);
-	port_close(&p);
-}
-
-static void kept_pages_make_room_within_the_limit(void **state)
-{
-	long before = pinned_now();
-
-	sys(chmod("/dev/odgram", 0666));
-	in_child(limit_in_child, *state);
-	sys(chmod("/dev/odgram", 0600));
-	eventually(pinned_now() == before);
-}
-
-static void close_unpins_what_is_kept(void **state)
-{
-	struct fix *f = *state;
-	long before = pinned_now();
-	uint8_t *m = pages(8);
-	struct port p;
-
-	port_open(&p, 8, 0);
-	for (int i = 0; i < 8; i++)
-		cancelled_post(&p, f->rx, m + i * PAGE, 1);
-	want(port_stats(&p).kept_pages, 8);
-	port_close(&p);
-	want(pinned_now(), before);
-}
-
-/* Killed with pages kept and receives in flight. */
-static void victim(struct fix *f, int ready)
-{
-	uint8_t *m = pages(32);
-	struct port p;
-
-	port_open(&p, 32, 0);
-	for (int i = 0; i < 16; i++)
-		cancelled_post(&p, f->rx, m + i * PAGE, 1);
-	for (int i = 8; i < 24; i++)
-		want(post_at(&p, f->rx, m + i * PAGE, PAGE), 1);
-	want(port_stats(&p).kept_pages, 24);
-	want(write(ready, "r", 1), 1);
-	for (;;)
-		pause();
-}
-
-static void kill_unpins_what_is_kept(void **state)
-{
-	struct fix *f = *state;
-	long before = pinned_now();
-
-	for (int i = 0; i < 10; i++) {
-		int ready[2], status;
-		pid_t pid;
-		char c;
-
-		sys(pipe(ready));
-		fflush(stdout);
-		pid = (pid_t)sys(fork());
-		if (!pid) {
-			now_in_child();
-			victim(f, ready[1]);
-		}
-		close(ready[1]);
-		want(read(ready[0], &c, 1), 1);
-		close(ready[0]);
-		sys(kill(pid, SIGKILL));
-		sys(waitpid(pid, &status, 0));
-		want_true(WIFSIGNALED(status));
-	}
-	eventually(pinned_now() == before);
-}
-
 /* Another thread changes the map without pause, near the buffer and far. */
 struct churn {
 	uint8_t *near;
@@ -657,8 +388,6 @@ static void a_watching_port_counts_changes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(same_buffer_is_pinned_once),
-		T(two_receives_share_a_page),
 		T(munmap_and_mmap_at_the_same_address),
 		T(receive_in_flight_keeps_what_is_unmapped),
 		T(mprotect_read_only_is_EFAULT),
@@ -668,10 +397,6 @@ int main(void)
 		T(fork_leaves_the_parent_its_page),
 		T(child_posts_into_its_own_memory),
 		T(compaction_changes_nothing),
-		T(table_is_bounded),
-		T(kept_pages_make_room_within_the_limit),
-		T(close_unpins_what_is_kept),
-		T(kill_unpins_what_is_kept),
 		T(each_post_reaches_the_page_of_that_moment),
 		T(a_watching_port_counts_changes),
 	};

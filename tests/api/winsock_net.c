@@ -1,37 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * The Winsock face between two network namespaces: groups with a source, datagrams
- * that were joined, and sends that wait for room.
- *
- *	here (A)  veth "oa", 10.77.0.1, fd77::1  <->  "ob", 10.77.0.2, fd77::2 (B)
- *
- * B is a child process.  Each test makes its own pair; the namespaces, and with
- * them the devices, go when the processes end.
+ * The Winsock face between two network namespaces: groups with a source, and datagrams
+ * that were joined.
  */
 #define _GNU_SOURCE
-#include <poll.h>
-#include <pthread.h>
-#include <sched.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "winsock_net.h"
 
-#include <cmocka.h>
-#include <mswsock.h>
-#include <winsock2.h>
-#include <ws2tcpip.h>
-
-#define PORT		27020
 #define GROUP4		"232.7.7.7"
 #define GROUP6		"ff35::7"
 #define TTL		7
@@ -39,94 +13,13 @@
 #define AHEAD		200		/* datagrams that it and its buffer hold */
 #define NOT_YET		0xffffffffU	/* in a datagram that does not count */
 
-static DWORD slow(void)
-{
-	const char *factor = getenv("ODG_SLOW");
-
-	return factor && atoi(factor) > 0 ? (DWORD)atoi(factor) : 1;
-}
+static LPFN_WSARECVMSG recv_msg;
 
 static unsigned int number(const char *name, unsigned int otherwise)
 {
 	const char *s = getenv(name);
 
 	return s && atoi(s) > 0 ? (unsigned int)atoi(s) : otherwise;
-}
-
-static void shell(const char *fmt, ...)
-{
-	char line[500];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(line, sizeof(line), fmt, args);
-	va_end(args);
-	if (system(line))
-		fail_msg("failed: %s", line);
-}
-
-/* What the two processes share. */
-static struct shared {
-	atomic_int ready;		/* steps of setting up */
-	atomic_bool open[4];		/* the way to a subscriber */
-	atomic_uint received[4];
-	atomic_bool failed;
-} *shared;
-
-static void wait_ready(int step)
-{
-	while (atomic_load(&shared->ready) < step && !atomic_load(&shared->failed))
-		usleep(1000);
-}
-
-static pid_t b;
-static LPFN_WSARECVMSG recv_msg;
-
-static void in_b(void (*fn)(void))
-{
-	if (unshare(CLONE_NEWNET))
-		_exit(2);
-	atomic_store(&shared->ready, 1);
-	wait_ready(2);
-	if (system("ip link set lo up; ip addr add 10.77.0.2/24 dev ob &&"
-		   "ip addr add fd77::2/64 dev ob nodad && ip link set ob up"))
-		_exit(3);
-	atomic_store(&shared->ready, 3);
-	wait_ready(4);
-	fn();
-	_exit(0);
-}
-
-/* two_namespaces - this process is A; B runs fn when start() is called */
-static void two_namespaces(void (*fn)(void))
-{
-	assert_int_equal(unshare(CLONE_NEWNET), 0);
-	memset(shared, 0, sizeof(*shared));
-	b = fork();
-	if (!b)
-		in_b(fn);
-	wait_ready(1);
-	shell("ip link set lo up; ip link add oa type veth peer name ob netns %d", (int)b);
-	atomic_store(&shared->ready, 2);
-	wait_ready(3);
-	shell("ip addr add 10.77.0.1/24 dev oa && ip addr add fd77::1/64 dev oa nodad &&"
-	      "ip link set oa up");
-	/* Carrier, and IPv6 addresses that may be used. */
-	shell("for i in $(seq 500); do ip -6 route get fd77::2 >/dev/null 2>&1 &&"
-	      " ip link show oa | grep -q 'state UP' && exit 0; sleep 0.02; done; exit 1");
-}
-
-static void start(void)
-{
-	atomic_store(&shared->ready, 4);
-}
-
-static void b_ends_well(void)
-{
-	int status;
-
-	assert_int_equal(waitpid(b, &status, 0), b);
-	assert_int_equal(status, 0);
 }
 
 /* Groups */
@@ -509,207 +402,14 @@ static void coalesced_datagrams_are_told_of(void **state)
 	assert_int_equal(WSACleanup(), 0);
 }
 
-/* Sends that wait for room */
-
-#define SENDS		64
-#define SIZE		1000
-
-/* take_sends - all of them, whole, in order */
-static void take_sends(void)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(PORT) };
-	struct pollfd p = { .events = POLLIN };
-	unsigned char data[SIZE + 1];
-	int i, k, s;
-	WSADATA wsa;
-
-	WSAStartup(MAKEWORD(2, 2), &wsa);
-	s = (int)WSASocket(AF_INET, SOCK_DGRAM, 0, NULL, 0, 0);
-	if (bind(s, (struct sockaddr *)&at, sizeof(at)))
-		_exit(4);
-	atomic_store(&shared->ready, 5);
-	p.fd = s;
-	for (i = 0; i < SENDS; i++) {
-		if (poll(&p, 1, (int)(8000 * slow())) != 1)
-			_exit(5);
-		if (recv(s, data, sizeof(data), 0) != SIZE)
-			_exit(6);
-		for (k = 0; k < SIZE; k++)
-			if (data[k] != (unsigned char)(i + k))
-				_exit(7);
-	}
-}
-
-static void pended_sends_go_out_whole_and_in_order(void **state)
-{
-	static unsigned char data[SENDS][SIZE];
-	static WSAOVERLAPPED ov[SENDS];
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(PORT) };
-	int i, k, pended = 0;
-	DWORD small = 1, n, flags;
-	WSADATA wsa;
-	SOCKET s;
-
-	(void)state;
-	two_namespaces(take_sends);
-	shell("tc qdisc add dev oa root tbf rate 2mbit burst 2000 limit 1000000");
-	start();
-	wait_ready(5);
-	assert_int_equal(WSAStartup(MAKEWORD(2, 2), &wsa), 0);
-	s = WSASocket(AF_INET, SOCK_DGRAM, 0, NULL, 0, WSA_FLAG_OVERLAPPED);
-	assert_int_equal(setsockopt(s, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
-	inet_pton(AF_INET, "10.77.0.2", &to.sin_addr);
-	for (i = 0; i < SENDS; i++) {
-		WSABUF buf = { SIZE, (char *)data[i] };
-
-		for (k = 0; k < SIZE; k++)
-			data[i][k] = (unsigned char)(i + k);
-		ov[i].hEvent = WSACreateEvent();
-		if (!WSASendTo(s, &buf, 1, NULL, 0, (SOCKADDR *)&to, sizeof(to), &ov[i], NULL))
-			continue;
-		assert_int_equal(WSAGetLastError(), WSA_IO_PENDING);
-		pended++;
-	}
-	assert_true(pended > 0);
-	for (i = 0; i < SENDS; i++) {
-		assert_int_equal(WSAWaitForMultipleEvents(1, &ov[i].hEvent, TRUE,
-							  8000 * slow(), FALSE), 0);
-		/* In order: none before it is still waiting. */
-		for (k = 0; k <= i; k++)
-			assert_true(HasOverlappedIoCompleted(&ov[k]));
-		assert_true(WSAGetOverlappedResult(s, &ov[i], &n, FALSE, &flags));
-		assert_int_equal(n, SIZE);
-	}
-	b_ends_well();
-	assert_int_equal(WSACleanup(), 0);
-}
-
-static void pended_sends_are_cancelled_by_close(void **state)
-{
-	static char data[SIZE];
-	static WSAOVERLAPPED ov[SENDS];
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(PORT) };
-	WSABUF buf = { SIZE, data };
-	int i, done = 0, aborted = 0;
-	DWORD small = 1, n, flags;
-	SOCKET s, other;
-	WSADATA wsa;
-
-	(void)state;
-	two_namespaces((void (*)(void))pause);
-	shell("tc qdisc add dev oa root tbf rate 8kbit burst 2000 limit 1000000");
-	assert_int_equal(WSAStartup(MAKEWORD(2, 2), &wsa), 0);
-	s = WSASocket(AF_INET, SOCK_DGRAM, 0, NULL, 0, WSA_FLAG_OVERLAPPED);
-	other = WSASocket(AF_INET, SOCK_DGRAM, 0, NULL, 0, WSA_FLAG_OVERLAPPED);
-	assert_int_equal(setsockopt(s, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
-	inet_pton(AF_INET, "10.77.0.2", &to.sin_addr);
-	for (i = 0; i < SENDS; i++) {
-		ov[i].hEvent = WSACreateEvent();
-		if (WSASendTo(s, &buf, 1, NULL, 0, (SOCKADDR *)&to, sizeof(to), &ov[i], NULL))
-			assert_int_equal(WSAGetLastError(), WSA_IO_PENDING);
-	}
-	assert_int_equal(closesocket(s), 0);
-	for (i = 0; i < SENDS; i++) {
-		assert_int_equal(WSAWaitForMultipleEvents(1, &ov[i].hEvent, TRUE,
-							  8000 * slow(), FALSE), 0);
-		if (WSAGetOverlappedResult(other, &ov[i], &n, FALSE, &flags)) {
-			done++;
-			continue;
-		}
-		assert_int_equal(WSAGetLastError(), WSA_OPERATION_ABORTED);
-		aborted++;
-	}
-	assert_true(aborted > 0);
-	assert_int_equal(done + aborted, SENDS);
-	assert_int_equal(kill(b, SIGKILL), 0);
-	assert_int_equal(waitpid(b, &i, 0), b);
-	assert_int_equal(WSACleanup(), 0);
-}
-
-/* Sends that block */
-
-static atomic_uint apcs;
-
-static void CALLBACK count_apc(ULONG_PTR arg)
-{
-	(void)arg;
-	atomic_fetch_add(&apcs, 1);
-}
-
-static SOCKET blocking;
-
-/* send_one - the error, 0 if it was sent */
-static int send_one(void)
-{
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(PORT) };
-	static char data[SIZE];
-	WSABUF buf = { SIZE, data };
-	DWORD n = 0;
-
-	inet_pton(AF_INET, "10.77.0.2", &to.sin_addr);
-	if (WSASendTo(blocking, &buf, 1, &n, 0, (SOCKADDR *)&to, sizeof(to), NULL, NULL))
-		return WSAGetLastError();
-	return n == SIZE ? 0 : -1;
-}
-
-static void *send_until_cancelled(void *unused)
-{
-	while (!send_one())
-		;
-	return unused;
-}
-
-static void bp1_blocked_sends_wait_alertably(void **state)
-{
-	DWORD small = 1, ms = 1;
-	pthread_t thread;
-	WSADATA wsa;
-	void *how;
-	int err;
-
-	(void)state;
-	two_namespaces((void (*)(void))pause);
-	shell("tc qdisc add dev oa root tbf rate 80kbit burst 2000 limit 1000000");
-	assert_int_equal(WSAStartup(MAKEWORD(2, 2), &wsa), 0);
-	blocking = WSASocket(AF_INET, SOCK_DGRAM, 0, NULL, 0, 0);
-	assert_int_equal(setsockopt(blocking, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
-
-	/* Those that find room do not run it, one that does not runs it and goes on. */
-	assert_true(QueueUserAPC(count_apc, GetCurrentThread(), 0));
-	assert_int_equal(send_one(), 0);
-	assert_int_equal(atomic_load(&apcs), 0);
-	while (!atomic_load(&apcs))
-		assert_int_equal(send_one(), 0);
-	assert_int_equal(atomic_load(&apcs), 1);
-
-	assert_int_equal(pthread_create(&thread, NULL, send_until_cancelled, NULL), 0);
-	assert_int_equal(pthread_cancel(thread), 0);
-	assert_int_equal(pthread_join(thread, &how), 0);
-	assert_ptr_equal(how, PTHREAD_CANCELED);
-
-	assert_int_equal(setsockopt(blocking, SOL_SOCKET, SO_SNDTIMEO, &ms, sizeof(ms)), 0);
-	while (!(err = send_one()))
-		;
-	assert_int_equal(err, WSAETIMEDOUT);
-	assert_int_equal(closesocket(blocking), 0);
-	assert_int_equal(kill(b, SIGKILL), 0);
-	assert_int_equal(waitpid(b, &err, 0), b);
-	assert_int_equal(WSACleanup(), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(source_specific_groups_with_two_subscribers),
 		cmocka_unit_test(coalesced_datagrams_are_told_of),
-		cmocka_unit_test(pended_sends_go_out_whole_and_in_order),
-		cmocka_unit_test(pended_sends_are_cancelled_by_close),
-		cmocka_unit_test(bp1_blocked_sends_wait_alertably),
 	};
 
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED)
+	if (share())
 		return 1;
 	return cmocka_run_group_tests_name("winsock net", tests, NULL, NULL);
 }
