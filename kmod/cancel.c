@@ -17,9 +17,9 @@
 #include "cancel.h"
 #include "op.h"
 #include "port.h"
-#include "post.h"
 #include "sendq.h"
 #include "trace.h"
+#include "udpsock.h"
 
 /* What to look for in an op, besides that it is posted; 0 for any. */
 struct odg_match {

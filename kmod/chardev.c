@@ -27,6 +27,7 @@
 #include "send.h"
 #include "sockq.h"
 #include "stats.h"
+#include "udpsock.h"
 #include "wait.h"
 
 /* The ABI: a change of any of these breaks programs. */

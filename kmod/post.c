@@ -39,6 +39,7 @@
 #include "recv.h"
 #include "sockq.h"
 #include "trace.h"
+#include "udpsock.h"
 #include "wait.h"
 
 /**
@@ -68,43 +69,6 @@ struct odg_posting {
 	struct odg_op *op;
 	struct odg_cqe_wide cqe;
 };
-
-static bool odg_is_udp(const struct socket *sock)
-{
-	const struct sock *sk = sock->sk;
-
-	return sock->type == SOCK_DGRAM && sk->sk_protocol == IPPROTO_UDP &&
-	       (sk->sk_family == AF_INET || sk->sk_family == AF_INET6);
-}
-
-static struct socket *odg_socket_of(struct file *file)
-{
-	struct socket *sock;
-
-	if (!file)
-		return ERR_PTR(-EBADF);
-	sock = sock_from_file(file);
-	if (!sock)
-		return ERR_PTR(-ENOTSOCK);
-	return odg_is_udp(sock) ? sock : ERR_PTR(-EOPNOTSUPP);
-}
-
-/**
- * odg_udp_socket - the socket behind a descriptor, if odgram can serve it
- * @fd: the descriptor
- *
- * Return: the socket, to be given back with sockfd_put(), or an ERR_PTR() of
- * -EBADF, -ENOTSOCK or -EOPNOTSUPP.
- */
-struct socket *odg_udp_socket(int fd)
-{
-	struct file *file = fget(fd);
-	struct socket *sock = odg_socket_of(file);
-
-	if (file && IS_ERR(sock))
-		fput(file);
-	return sock;
-}
 
 static int odg_answer(struct odg_posting *p, u32 state)
 {
@@ -542,36 +506,6 @@ static int odg_post_all(struct odg_port *port, struct odg_binding *binding,
 	}
 	fdput(p.event);
 	return i ? i : ret;
-}
-
-/* Nothing can arrive at a socket without a port yet. */
-static struct odg_binding *odg_attach_bound(struct sock *sk)
-{
-	if (!READ_ONCE(inet_sk(sk)->inet_num))
-		return ERR_PTR(-EINVAL);
-	return odg_binding_attach(sk);
-}
-
-/**
- * odg_attach_receiver - attach to a socket that receives are to be posted to
- * @fd: its descriptor
- * @binding: out: its binding, with a reference for the caller
- *
- * Return: the socket, to be given back with sockfd_put(), or an ERR_PTR().
- */
-struct socket *odg_attach_receiver(int fd, struct odg_binding **binding)
-{
-	struct socket *sock;
-
-	sock = odg_udp_socket(fd);
-	if (IS_ERR(sock))
-		return sock;
-	*binding = odg_attach_bound(sock->sk);
-	if (IS_ERR(*binding)) {
-		sockfd_put(sock);
-		return ERR_CAST(*binding);
-	}
-	return sock;
 }
 
 int odg_post(struct odg_port *port, const struct odg_post *arg)

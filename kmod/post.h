@@ -8,10 +8,7 @@ struct odg_binding;
 struct odg_cqe_wide;
 struct odg_port;
 struct odg_post;
-struct socket;
 
-struct socket *odg_udp_socket(int fd);
-struct socket *odg_attach_receiver(int fd, struct odg_binding **binding);
 int odg_write_result(const struct odg_port *port, u64 result, u64 user_data,
 		     struct odg_cqe_wide *cqe);
 int odg_post(struct odg_port *port, const struct odg_post *arg);

@@ -24,12 +24,12 @@
 #include "compat.h"
 #include "op.h"
 #include "port.h"
-#include "post.h"
 #include "recv.h"
 #include "region.h"
 #include "rq.h"
 #include "rq_pages.h"
 #include "trace.h"
+#include "udpsock.h"
 #include "wait.h"
 
 /* Bad entries that one datagram may meet before it goes to the queue instead. */

@@ -25,6 +25,7 @@
 #include "post.h"
 #include "send.h"
 #include "sendq.h"
+#include "udpsock.h"
 
 /* Most control data is one packet info or less. */
 #define ODG_CONTROL_INLINE 64
