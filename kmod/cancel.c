@@ -16,6 +16,7 @@
 #include "binding.h"
 #include "cancel.h"
 #include "op.h"
+#include "optable.h"
 #include "port.h"
 #include "sendq.h"
 #include "trace.h"
@@ -98,13 +99,14 @@ static bool odg_end_if(struct odg_op *op, const struct odg_match *match,
 static int odg_end_all(struct odg_port *port, const struct odg_match *match,
 		       void (*end)(struct odg_op *op))
 {
-	int found = 0;
-	u32 i;
+	struct odg_op *ops;
+	unsigned long chunk;
+	int found = 0, i;
 
-	for (i = 0; i < port->nr_ops; i++) {
-		found += odg_end_if(&port->ops[i], match, end);
-		if (i % 1024 == 1023)
-			cond_resched();
+	xa_for_each(&port->ops, chunk, ops) {
+		for (i = 0; i < ODG_OPS_AT_ONCE; i++)
+			found += odg_end_if(&ops[i], match, end);
+		cond_resched();
 	}
 	return found;
 }

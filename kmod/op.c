@@ -2,7 +2,7 @@
 /*
  * One overlapped operation: the contract, and how it ends.
  *
- * A slot of the port's op table goes round in this circle:
+ * An op of the port's table goes round in this circle:
  *
  *   free      in port->free                          (port->lock)
  *   reserved  held by one post, nobody else knows it
@@ -36,6 +36,7 @@
 #include "binding.h"
 #include "compat.h"
 #include "op.h"
+#include "optable.h"
 #include "port.h"
 #include "sendq.h"
 
@@ -77,7 +78,7 @@ static void odg_op_finish_late(struct odg_op *op, struct odg_cqe_wide *cqe)
  * @cqe: what happened; the user data and the port's part are filled in here
  *
  * Bottom halves are off: nothing may come between the completion and the reaper
- * getting the op (odg_port_create_cq() counts on it).
+ * getting the op (optable.c counts on it).
  */
 void odg_op_finish(struct odg_op *op, struct odg_cqe_wide *cqe)
 {

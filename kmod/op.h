@@ -28,7 +28,8 @@ struct odg_tx;
  * @next_free: link in port->free
  * @tid: who posted it, as that thread sees itself
  * @rq_pos: the socket's request queue stood there when it was posted
- * @gen: counts the uses of this slot, so that a stale id finds nothing
+ * @gen: counts its uses, so that a stale id finds nothing
+ * @slot: its number in the port; never changes
  * @signal_late: the reaper has to signal @eventfd
  * @quiet: ODG_RECV_QUIET
  */
@@ -48,6 +49,7 @@ struct odg_op {
 	pid_t tid;
 	u32 rq_pos;
 	u32 gen;
+	u32 slot;
 	bool signal_late;
 	bool quiet;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A port: one open file, one completion queue, one table of ops.
+ * A port: one open file, one completion queue.
  *
  * Lifetime: that of the open file.  Posted ops point to their port, so the
  * release goes in phases:
@@ -38,6 +38,7 @@
 #include "event.h"
 #include "main.h"
 #include "notify.h"
+#include "optable.h"
 #include "port.h"
 #include "region.h"
 #include "registry.h"
@@ -84,6 +85,7 @@ struct odg_port *odg_port_create(void)
 	init_llist_head(&port->done);
 	init_llist_head(&port->dead_rqs);
 	xa_init_flags(&port->rqs, XA_FLAGS_ALLOC);
+	xa_init_flags(&port->ops, XA_FLAGS_ACCOUNT);
 	INIT_DELAYED_WORK(&port->reap_work, odg_port_reap_work);
 	odg_notify_init(port);
 	if (odg_registry_add_port(port)) {
@@ -124,7 +126,7 @@ void odg_port_release(struct odg_port *port)
 						  odg_port_cqe_size(port)) >>
 				   PAGE_SHIFT);
 		odg_ring_destroy(&port->ring);
-		kvfree(port->ops);
+		odg_port_free_ops(port);
 	}
 	/* odg_exit() waits for this callback to return */
 	call_rcu(&port->rcu, odg_port_free_rcu);
@@ -145,7 +147,6 @@ static int __odg_port_create_cq(struct odg_port *port,
 	u32 cqe_size = arg->flags & ODG_CQ_WIDE ? sizeof(struct odg_cqe_wide) :
 						  sizeof(struct odg_cqe);
 	unsigned long pages = odg_ring_bytes(entries, cqe_size) >> PAGE_SHIFT;
-	u32 i;
 	int ret;
 
 	if (port->ready)
@@ -156,27 +157,9 @@ static int __odg_port_create_cq(struct odg_port *port,
 		return ret;
 
 	ret = odg_ring_init(&port->ring, entries, cqe_size);
-	if (ret)
-		goto err_uncharge;
-
-	/*
-	 * An op is free again with its entry, or, if it goes by way of the reaper,
-	 * a moment later: the CPU that completes it still has to put it on
-	 * port->done.  Each CPU can be at that point with one op, so with one spare
-	 * op for each a post that got an entry always gets an op, too.
-	 */
-	port->nr_ops = entries + num_possible_cpus();
-	port->ops = kvcalloc(port->nr_ops, sizeof(*port->ops),
-			     GFP_KERNEL_ACCOUNT);
-	ret = -ENOMEM;
-	if (!port->ops)
-		goto err_ring;
-
-	for (i = port->nr_ops; i-- > 0;) {
-		port->ops[i].port = port;
-		port->ops[i].gen = 1;
-		port->ops[i].next_free = port->free;
-		port->free = &port->ops[i];
+	if (ret) {
+		odg_uncharge_pages(port->user, pages);
+		return ret;
 	}
 
 	odg_pincache_init(&port->pins, port->user, entries);
@@ -186,12 +169,6 @@ static int __odg_port_create_cq(struct odg_port *port,
 	/* pairs with the acquire in odg_port_ready() */
 	smp_store_release(&port->ready, true);
 	return 0;
-
-err_ring:
-	odg_ring_destroy(&port->ring);
-err_uncharge:
-	odg_uncharge_pages(port->user, pages);
-	return ret;
 }
 
 int odg_port_create_cq(struct odg_port *port, struct odg_cq_create *arg)
@@ -212,116 +189,6 @@ int odg_port_create_cq(struct odg_port *port, struct odg_cq_create *arg)
 	return ret;
 }
 EXPORT_SYMBOL_IF_KUNIT(odg_port_create_cq);
-
-static struct odg_op *odg_port_pop_op(struct odg_port *port)
-{
-	struct odg_op *op = port->free;
-
-	lockdep_assert_held(&port->lock);
-
-	if (op)
-		port->free = op->next_free;
-	return op;
-}
-
-/*
- * There is room, but no free op: a reaper has them.  While we are the reaper no
- * other has any, so one is free now (odg_port_create_cq() says why).
- */
-static struct odg_op *odg_port_reap_op(struct odg_port *port)
-{
-	struct odg_op *op;
-
-	mutex_lock(&port->reap_lock);
-	odg_op_reap_locked(port);
-	spin_lock_bh(&port->lock);
-	op = odg_port_pop_op(port);
-	spin_unlock_bh(&port->lock);
-	mutex_unlock(&port->reap_lock);
-	return op;
-}
-
-/**
- * odg_port_get_op - get an op, and with it a promise of room for its completion
- * @port: a ready port
- *
- * Return: an op, or NULL if the queue has no room for another one.
- */
-struct odg_op *odg_port_get_op(struct odg_port *port)
-{
-	struct odg_op *op = NULL;
-	bool room;
-
-	if (!llist_empty(&port->done))
-		odg_op_reap(port);
-
-	spin_lock_bh(&port->lock);
-	room = odg_ring_reserve(&port->ring);
-	if (room)
-		op = odg_port_pop_op(port);
-	spin_unlock_bh(&port->lock);
-	if (!room)
-		return NULL;
-	if (!op)
-		op = odg_port_reap_op(port);
-	if (WARN_ON_ONCE(!op)) {
-		spin_lock_bh(&port->lock);
-		odg_ring_unreserve(&port->ring);
-		spin_unlock_bh(&port->lock);
-		return NULL;
-	}
-
-	odg_buf_init(&op->buf);
-	op->pages = 0;
-	op->tx = NULL;
-	op->eventfd = NULL;
-	op->signal_late = false;
-	return op;
-}
-EXPORT_SYMBOL_IF_KUNIT(odg_port_get_op);
-
-/* The op comes to nothing: take its promise back. */
-void odg_port_put_op(struct odg_port *port, struct odg_op *op)
-{
-	spin_lock_bh(&port->lock);
-	odg_ring_unreserve(&port->ring);
-	op->next_free = port->free;
-	port->free = op;
-	spin_unlock_bh(&port->lock);
-}
-EXPORT_SYMBOL_IF_KUNIT(odg_port_put_op);
-
-/* The op is over: its completion used the promise up. */
-static void odg_port_push_op(struct odg_port *port, struct odg_op *op)
-{
-	lockdep_assert_held(&port->lock);
-
-	port->pinned -= op->pages;
-	op->gen++;
-	op->next_free = port->free;
-	port->free = op;
-}
-
-void odg_port_free_op(struct odg_port *port, struct odg_op *op)
-{
-	spin_lock_bh(&port->lock);
-	odg_port_push_op(port, op);
-	spin_unlock_bh(&port->lock);
-}
-
-u64 odg_port_op_id(struct odg_port *port, const struct odg_op *op)
-{
-	return (u64)READ_ONCE(op->gen) << 32 | (op - port->ops);
-}
-EXPORT_SYMBOL_IF_KUNIT(odg_port_op_id);
-
-/* The slot an id speaks of; whether it is the same op is op->gen's to say. */
-struct odg_op *odg_port_find_op(struct odg_port *port, u64 id)
-{
-	u32 slot = lower_32_bits(id);
-
-	return slot < port->nr_ops ? &port->ops[slot] : NULL;
-}
 
 /*
  * Room for the completion of a receive in a ring, which counts as posted with it.

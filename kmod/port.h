@@ -47,8 +47,6 @@ struct pid;
  * @create_lock: one ODG_CQ_CREATE, _RQ_CREATE, _NOTIFY or change of @regions at a
  *	time
  * @ready: the queue exists; release after everything it needs, acquire before
- * @ops: the op table; constant once there is a queue
- * @nr_ops: its size
  * @source: the socket that was last posted to, NULL before; a reference, read under
  *	RCU (wait.c)
  * @notify_work: signals @notify where a completion may not
@@ -56,7 +54,9 @@ struct pid;
  * @dead_rqs: those whose sockets are gone, or have another
  * @spare_rq: the one that is no socket's yet, or NULL; @create_lock
  * @pins: the pages of posted ops
- * @reap_lock: held while finished ops are given back
+ * @reap_lock: held while finished ops are given back, and to make more
+ * @ops: all there are, in chunks by number (optable.c)
+ * @op_chunks: how many
  * @done: finished ops for the reaper
  * @reap_work: reaps when no call does
  * @rcu: frees it
@@ -83,8 +83,6 @@ struct odg_port {
 	u32 id;
 	struct mutex create_lock;	/* see above */
 	bool ready;
-	struct odg_op *ops;
-	u32 nr_ops;
 	struct odg_binding __rcu *source;
 
 	struct work_struct notify_work;
@@ -94,6 +92,8 @@ struct odg_port {
 
 	struct odg_pincache pins;
 	struct mutex reap_lock;		/* one reaper at a time */
+	struct xarray ops;
+	u32 op_chunks;
 	struct llist_head done;
 	struct delayed_work reap_work;
 	struct rcu_head rcu;
@@ -169,12 +169,6 @@ int odg_port_create_cq(struct odg_port *port, struct odg_cq_create *arg);
 bool odg_port_ready(struct odg_port *port);
 u32 odg_port_unread(struct odg_port *port);
 void odg_port_get_stats(struct odg_port *port, struct odg_port_stats *stats);
-
-struct odg_op *odg_port_get_op(struct odg_port *port);
-void odg_port_put_op(struct odg_port *port, struct odg_op *op);
-void odg_port_free_op(struct odg_port *port, struct odg_op *op);
-struct odg_op *odg_port_find_op(struct odg_port *port, u64 id);
-u64 odg_port_op_id(struct odg_port *port, const struct odg_op *op);
 
 void odg_port_posted(struct odg_port *port, const struct odg_op *op);
 bool odg_port_reserve(struct odg_port *port);

@@ -34,6 +34,7 @@
 #include "fill.h"
 #include "hist.h"
 #include "op.h"
+#include "optable.h"
 #include "port.h"
 #include "post.h"
 #include "recv.h"
@@ -76,7 +77,7 @@ static int odg_answer(struct odg_posting *p, u32 state)
 	u64 id = 0;
 
 	if (state != ODG_RECV_DONE)
-		id = odg_port_op_id(p->port, p->op);
+		id = odg_port_op_id(p->op);
 
 	if (!user_write_access_begin(urecv, sizeof(*urecv)))
 		return -EFAULT;
@@ -338,13 +339,16 @@ static int odg_take_now(struct odg_posting *p)
 /* The op that a receive needs to wait, or to have its completion queued. */
 static int odg_need_op(struct odg_posting *p)
 {
+	struct odg_op *op;
+
 	if (p->op)
 		return 0;
-	p->op = odg_port_get_op(p->port);
-	if (!p->op)
-		return -EAGAIN;
-	p->op->user_data = p->recv.user_data;
-	p->op->quiet = p->recv.flags & ODG_RECV_QUIET;
+	op = odg_port_get_op(p->port);
+	if (IS_ERR(op))
+		return PTR_ERR(op);
+	op->user_data = p->recv.user_data;
+	op->quiet = p->recv.flags & ODG_RECV_QUIET;
+	p->op = op;
 	return 0;
 }
 

@@ -21,6 +21,7 @@
 #include "binding.h"
 #include "compat.h"
 #include "op.h"
+#include "optable.h"
 #include "port.h"
 #include "post.h"
 #include "send.h"
@@ -114,7 +115,7 @@ static int odg_dest_import(struct odg_sending *s)
 
 static int odg_answer_send(struct odg_sending *s, u32 state)
 {
-	u64 id = s->op ? odg_port_op_id(s->port, s->op) : 0;
+	u64 id = s->op ? odg_port_op_id(s->op) : 0;
 
 	if (put_user(state, &s->usend->state) || put_user(id, &s->usend->id))
 		return -EFAULT;
@@ -184,12 +185,14 @@ static void odg_not_sent(struct odg_sending *s, int status)
 
 static int odg_get_op(struct odg_sending *s)
 {
-	s->op = odg_port_get_op(s->port);
-	if (!s->op)
-		return -EAGAIN;
-	s->op->user_data = s->send.user_data;
-	s->op->quiet = s->send.flags & ODG_SEND_QUIET;
-	s->op->tid = s->tid;
+	struct odg_op *op = odg_port_get_op(s->port);
+
+	if (IS_ERR(op))
+		return PTR_ERR(op);
+	op->user_data = s->send.user_data;
+	op->quiet = s->send.flags & ODG_SEND_QUIET;
+	op->tid = s->tid;
+	s->op = op;
 	return 0;
 }
 
@@ -226,8 +229,11 @@ static int odg_wait_for_room(struct odg_sending *s)
 	struct odg_op *op;
 	int ret;
 
-	if (!s->op && odg_get_op(s))
-		return -EAGAIN;
+	if (!s->op) {
+		ret = odg_get_op(s);
+		if (ret)
+			return ret;
+	}
 	op = s->op;
 	op->tx = odg_tx_copy(s->port, &s->dest, &s->segs);
 	if (IS_ERR(op->tx)) {

@@ -17,6 +17,7 @@
 #include "binding.h"
 #include "cancel.h"
 #include "op.h"
+#include "optable.h"
 #include "port.h"
 
 #define ENTRIES 64
@@ -76,9 +77,9 @@ static u64 op_post(struct op_test *t, u64 user_data)
 	u64 id;
 	int ret;
 
-	if (!op)
+	if (IS_ERR(op))
 		return 0;
-	id = odg_port_op_id(t->port, op);
+	id = odg_port_op_id(op);
 	op->user_data = user_data;
 
 	mutex_lock(&t->binding->post_lock);
@@ -250,6 +251,58 @@ static void op_no_room_until_read(struct kunit *test)
 	KUNIT_EXPECT_NE(test, op_post(t, i), 0ULL);
 }
 
+static void op_table_is_made_as_it_is_needed(struct kunit *test)
+{
+	struct op_test *t = test->priv;
+	u32 chunks = DIV_ROUND_UP(ENTRIES, ODG_OPS_AT_ONCE);
+	int round, i;
+
+	KUNIT_EXPECT_EQ(test, t->port->op_chunks, 0);
+	KUNIT_ASSERT_NE(test, op_post(t, 0), 0ULL);
+	KUNIT_EXPECT_EQ(test, t->port->op_chunks, 1);
+	for (i = 1; i < ENTRIES; i++)
+		KUNIT_ASSERT_NE(test, op_post(t, i), 0ULL);
+	KUNIT_EXPECT_EQ(test, t->port->op_chunks, chunks);
+
+	/* and no more, however often they are used */
+	for (round = 0; round < 20; round++) {
+		for (i = 0; i < ENTRIES; i++)
+			KUNIT_ASSERT_EQ(test, op_send(t), 1);
+		op_release_all(t);
+		for (i = 0; i < ENTRIES; i++)
+			KUNIT_ASSERT_NE(test, op_post(t, i), 0ULL);
+	}
+	KUNIT_EXPECT_EQ(test, t->port->op_chunks, chunks);
+}
+
+static void op_is_found_by_its_number_alone(struct kunit *test)
+{
+	struct op_test *t = test->priv;
+	u64 ids[ENTRIES];
+	int i;
+
+	KUNIT_EXPECT_NULL(test, odg_port_find_op(t->port, 0));
+	for (i = 0; i < ENTRIES; i++) {
+		ids[i] = op_post(t, i);
+		KUNIT_ASSERT_NE(test, ids[i], 0ULL);
+	}
+	for (i = 0; i < ENTRIES; i++) {
+		struct odg_op *op = odg_port_find_op(t->port, ids[i]);
+
+		KUNIT_ASSERT_NOT_NULL(test, op);
+		KUNIT_EXPECT_EQ(test, op->user_data, (u64)i);
+	}
+	KUNIT_EXPECT_NULL(test, odg_port_find_op(t->port, t->port->op_chunks *
+							  ODG_OPS_AT_ONCE));
+	KUNIT_EXPECT_NULL(test, odg_port_find_op(t->port, U64_MAX));
+	/* from the last to the first: each is cancelled, and no other */
+	for (i = ENTRIES; i-- > 0;) {
+		KUNIT_EXPECT_EQ(test, op_cancel(t, ids[i]), 1);
+		KUNIT_EXPECT_EQ(test, op_cqe(t, ENTRIES - 1 - i)->user_data,
+				(u64)i);
+	}
+}
+
 /* One other thread that does something over and over until told to stop. */
 struct op_racer {
 	struct op_test *t;
@@ -366,6 +419,8 @@ static struct kunit_case op_cases[] = {
 	KUNIT_CASE(op_close_aborts_all),
 	KUNIT_CASE(op_nothing_is_posted_after_close),
 	KUNIT_CASE(op_no_room_until_read),
+	KUNIT_CASE(op_table_is_made_as_it_is_needed),
+	KUNIT_CASE(op_is_found_by_its_number_alone),
 	KUNIT_CASE(op_race_cancel_against_delivery),
 	{}
 };
