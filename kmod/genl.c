@@ -29,7 +29,6 @@
 #include "genl.h"
 #include "hist.h"
 #include "port.h"
-#include "region.h"
 #include "registry.h"
 #include "rq.h"
 #include "stats.h"
@@ -309,7 +308,7 @@ static int odg_put_port(struct sk_buff *skb, struct odg_port *port,
 	    odg_put_u64(skb, ODG_A_PINNED, stats.pinned_pages << PAGE_SHIFT) ||
 	    odg_put_u64(skb, ODG_A_KEPT, stats.kept_pages << PAGE_SHIFT) ||
 	    odg_put_u64(skb, ODG_A_REGISTERED,
-			(u64)odg_region_pages(port) << PAGE_SHIFT) ||
+			(u64)READ_ONCE(port->region_pages) << PAGE_SHIFT) ||
 	    odg_put_u64(skb, ODG_A_POSTED, stats.posted) ||
 	    odg_put_u64(skb, ODG_A_COMPLETED, stats.completed) ||
 	    odg_put_u64(skb, ODG_A_CANCELLED, stats.cancelled) ||

@@ -88,6 +88,7 @@ struct odg_port *odg_port_create(void)
 	xa_init_flags(&port->ops, XA_FLAGS_ACCOUNT);
 	INIT_DELAYED_WORK(&port->reap_work, odg_port_reap_work);
 	odg_notify_init(port);
+	odg_regions_init(port);
 	if (odg_registry_add_port(port)) {
 		odg_port_free_rcu(&port->rcu);
 		return NULL;

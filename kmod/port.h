@@ -2,6 +2,7 @@
 #ifndef ODG_PORT_H
 #define ODG_PORT_H
 
+#include <linux/idr.h>
 #include <linux/llist.h>
 #include <linux/log2.h>
 #include <linux/mutex.h>
@@ -20,7 +21,7 @@
 
 struct net;
 struct odg_binding;
-struct odg_region;
+struct odg_regions;
 struct odg_rq;
 struct pid;
 
@@ -32,7 +33,8 @@ struct pid;
  * @notify: signalled when the program armed it, or NULL; written under
  *	@create_lock, read under RCU
  * @wait: woken at each completion
- * @regions: registered memory by id; written under @create_lock, read under RCU
+ * @regions: registered memory by id (region.c); written under @create_lock, read
+ *	under RCU
  * @free: unused ops
  * @cancelled: of those completed, by a cancel
  * @aborted: of those completed, because their socket was closed
@@ -44,6 +46,8 @@ struct pid;
  * @owner: the process that opened it
  * @uid: the user who did
  * @id: its number in the registry
+ * @region_ids: those in use; @create_lock
+ * @region_pages: pages of all regions; written under @create_lock
  * @create_lock: one ODG_CQ_CREATE, _RQ_CREATE, _NOTIFY or change of @regions at a
  *	time
  * @ready: the queue exists; release after everything it needs, acquire before
@@ -62,13 +66,13 @@ struct pid;
  * @rcu: frees it
  */
 struct odg_port {
-	/* all that a completion needs: two cache lines, and one of @regions */
+	/* all that a completion needs: two cache lines */
 	spinlock_t lock;		/* see above */
 	struct odg_ring ring;
 	u64 posted;
 	struct eventfd_ctx __rcu *notify;
 	wait_queue_head_t wait;
-	struct odg_region __rcu *regions[ODG_MAX_REGIONS];
+	struct odg_regions __rcu *regions;
 
 	struct odg_op *free;
 	u64 cancelled;
@@ -82,6 +86,8 @@ struct odg_port {
 	kuid_t uid;
 	u32 id;
 	struct mutex create_lock;	/* see above */
+	struct ida region_ids;
+	unsigned long region_pages;
 	bool ready;
 	struct odg_binding __rcu *source;
 

@@ -3,9 +3,11 @@
  * Registered memory: pinned once, mapped once, charged once.
  *
  * A region belongs to its port and is found by its index there.  The softirq reads
- * the table under RCU; the calls that change it take port->create_lock.  A region
- * leaves the table first and is freed after a grace period, so that no copy runs
- * into memory that was given back.
+ * the table under RCU; the calls that change it take port->create_lock.  A table that
+ * is full is replaced by a larger one, and freed after a grace period.  A region
+ * leaves the table first and is freed after a grace period, too, so that no copy runs
+ * into memory that was given back: who found it in a table that was replaced meanwhile
+ * began before it left.
  *
  * The kernel's mapping is contiguous, whatever pages are behind it: a datagram is
  * one memcpy into it.
@@ -19,6 +21,15 @@
 #include "buf.h"
 #include "port.h"
 #include "region.h"
+
+/* Never written: a table to begin with, so that the softirq always finds one. */
+static struct odg_regions odg_no_regions;
+
+void odg_regions_init(struct odg_port *port)
+{
+	ida_init(&port->region_ids);
+	RCU_INIT_POINTER(port->regions, &odg_no_regions);
+}
 
 static int odg_region_pin(struct odg_region *region, unsigned long addr)
 {
@@ -112,19 +123,54 @@ static void odg_region_describe(const struct odg_region *region,
 	}
 }
 
+static struct odg_regions *odg_regions(const struct odg_port *port)
+{
+	return rcu_dereference_protected(port->regions,
+					 lockdep_is_held(&port->create_lock));
+}
+
+/* Tables are at least so large. */
+#define ODG_REGIONS_MIN 16
+
+/* Make the table large enough for @id. */
+static int odg_regions_grow(struct odg_port *port, u32 id)
+{
+	struct odg_regions *old = odg_regions(port), *new;
+	u32 nr = max_t(u32, roundup_pow_of_two(id + 1), ODG_REGIONS_MIN);
+
+	if (id < old->nr)
+		return 0;
+	new = kvzalloc(struct_size(new, by_id, nr), GFP_KERNEL_ACCOUNT);
+	if (!new)
+		return -ENOMEM;
+	new->nr = nr;
+	memcpy(new->by_id, old->by_id, old->nr * sizeof(*new->by_id));
+	rcu_assign_pointer(port->regions, new);
+	if (old != &odg_no_regions) {
+		synchronize_rcu();
+		kvfree(old);
+	}
+	return 0;
+}
+
 static int odg_region_install(struct odg_port *port, struct odg_region *region)
 {
-	int i;
+	int id, ret;
 
 	lockdep_assert_held(&port->create_lock);
 
-	for (i = 0; i < ODG_MAX_REGIONS; i++) {
-		if (rcu_access_pointer(port->regions[i]))
-			continue;
-		rcu_assign_pointer(port->regions[i], region);
-		return i;
+	id = ida_alloc_max(&port->region_ids, ODG_MAX_REGIONS - 1,
+			   GFP_KERNEL_ACCOUNT);
+	if (id < 0)
+		return id;
+	ret = odg_regions_grow(port, id);
+	if (ret) {
+		ida_free(&port->region_ids, id);
+		return ret;
 	}
-	return -ENOSPC;
+	rcu_assign_pointer(odg_regions(port)->by_id[id], region);
+	WRITE_ONCE(port->region_pages, port->region_pages + region->nr);
+	return id;
 }
 
 int odg_region_add(struct odg_port *port, struct odg_region_add *arg)
@@ -136,6 +182,8 @@ int odg_region_add(struct odg_port *port, struct odg_region_add *arg)
 		return -EINVAL;
 	if (!access_ok((void __user *)(unsigned long)arg->addr, arg->len))
 		return -EFAULT;
+	if (!odg_port_ready(port))
+		return -ENXIO;
 
 	region = odg_region_create(port->user, arg->addr, arg->len);
 	if (IS_ERR(region))
@@ -153,16 +201,29 @@ int odg_region_add(struct odg_port *port, struct odg_region_add *arg)
 	return 0;
 }
 
+/* Out of the table; NULL if there is no such region. */
+static struct odg_region *odg_region_remove(struct odg_port *port, u32 id)
+{
+	struct odg_regions *regions = odg_regions(port);
+	struct odg_region *region;
+
+	if (id >= regions->nr)
+		return NULL;
+	region = rcu_replace_pointer(regions->by_id[id], NULL,
+				     lockdep_is_held(&port->create_lock));
+	if (!region)
+		return NULL;
+	ida_free(&port->region_ids, id);
+	WRITE_ONCE(port->region_pages, port->region_pages - region->nr);
+	return region;
+}
+
 int odg_region_del(struct odg_port *port, const struct odg_region_del *arg)
 {
 	struct odg_region *region;
 
-	if (arg->id >= ODG_MAX_REGIONS)
-		return -ENOENT;
-
 	mutex_lock(&port->create_lock);
-	region = rcu_replace_pointer(port->regions[arg->id], NULL,
-				     lockdep_is_held(&port->create_lock));
+	region = odg_region_remove(port, arg->id);
 	mutex_unlock(&port->create_lock);
 	if (!region)
 		return -ENOENT;
@@ -171,32 +232,22 @@ int odg_region_del(struct odg_port *port, const struct odg_region_del *arg)
 	return 0;
 }
 
-/* Pages of all registered memory of a port.  RCU. */
-unsigned long odg_region_pages(const struct odg_port *port)
-{
-	unsigned long pages = 0;
-	int i;
-
-	for (i = 0; i < ODG_MAX_REGIONS; i++) {
-		const struct odg_region *region;
-
-		region = rcu_dereference(port->regions[i]);
-		if (region)
-			pages += region->nr;
-	}
-	return pages;
-}
-
 /* The port is going, and no completion runs any more. */
 void odg_region_del_all(struct odg_port *port)
 {
-	int i;
+	struct odg_regions *regions = rcu_dereference_protected(port->regions,
+								true);
+	u32 i;
 
-	for (i = 0; i < ODG_MAX_REGIONS; i++) {
+	for (i = 0; i < regions->nr; i++) {
 		struct odg_region *region;
 
-		region = rcu_dereference_protected(port->regions[i], true);
+		region = rcu_dereference_protected(regions->by_id[i], true);
 		if (region)
 			odg_region_free(region, port->user);
+		cond_resched();
 	}
+	if (regions != &odg_no_regions)
+		kvfree(regions);
+	ida_destroy(&port->region_ids);
 }

@@ -25,10 +25,20 @@ struct odg_region {
 	unsigned long nr;
 };
 
+/**
+ * struct odg_regions - the regions of a port by id
+ * @nr: places in it
+ * @by_id: them, or NULL; written under port->create_lock
+ */
+struct odg_regions {
+	u32 nr;
+	struct odg_region __rcu *by_id[];
+};
+
+void odg_regions_init(struct odg_port *port);
 int odg_region_add(struct odg_port *port, struct odg_region_add *arg);
 int odg_region_del(struct odg_port *port, const struct odg_region_del *arg);
 void odg_region_del_all(struct odg_port *port);
-unsigned long odg_region_pages(const struct odg_port *port);
 
 /**
  * odg_region_find - the region a piece of memory is in
@@ -43,11 +53,12 @@ unsigned long odg_region_pages(const struct odg_port *port);
 static __always_inline const struct odg_region *
 odg_region_find(struct odg_port *port, u32 id, u64 offset, u64 len)
 {
+	const struct odg_regions *regions = rcu_dereference_bh(port->regions);
 	const struct odg_region *region;
 
-	if (unlikely(id >= ODG_MAX_REGIONS))
+	if (unlikely(id >= regions->nr))
 		return NULL;
-	region = rcu_dereference_bh(port->regions[id]);
+	region = rcu_dereference_bh(regions->by_id[id]);
 	if (unlikely(!region || offset > region->len ||
 		     len > region->len - offset))
 		return NULL;

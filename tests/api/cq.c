@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The completion queue: creating, mapping, room, and programs that scribble. */
-#include "helpers.h"
+#include "helpers_ring.h"
 
 static int open_device(void)
 {
@@ -74,6 +74,8 @@ static void without_a_queue_calls_are_ENXIO(void **state)
 	want(cancel_socket(&p, f->rx), -ENXIO);
 	row("WAIT");
 	want(odg_wait(&p, 0, 0), -ENXIO);
+	row("REGION_ADD");
+	region_add(&p, f->op[0].data, 1, -ENXIO);
 	row("mmap");
 	want_true(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, p.fd,
 		       ODG_MMAP_CQ) == MAP_FAILED);

@@ -61,12 +61,65 @@ static void region_arguments(void **state)
 	want(a.id, 0);
 	want(a.node, 0);
 	want(a.page_shift, 12);
-	for (int i = 1; i < ODG_MAX_REGIONS; i++)
+	for (int i = 1; i < 20; i++)
 		want(region_add(&f->p, mem, 1, 0).id, i);
-	region_add(&f->p, mem, 1, -ENOSPC);
 	want(region_del(&f->p, 5), 0);
 	want(region_add(&f->p, mem, 1, 0).id, 5);
 	munmap(mem, 2 * PAGE);
+}
+
+/* Whatever its number, a region is found, and only that one; also when others go. */
+static void as_many_regions_as_there_may_be(void **state)
+{
+	static const uint32_t far[] = { 0, 15, 16, 255, 256, 257, 4095,
+					ODG_MAX_REGIONS - 1 };
+	uint8_t *mem, *at;
+	struct rq_fix q;
+
+	setup_ring(&q, *state, 8);
+	mem = mmap(NULL, REGION_LEN, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memset(mem, POISON, REGION_LEN);
+	row("one that is not there yet");
+	ring_write(&q.r, 1, 1, 0, 8);
+	ring_post(&q);
+	send_str(q.f->tx, q.f->rx, "x");
+	reap_ring(&q, 1, -EFAULT, 0);
+	native_recv(q.f->rx, "x", 1);
+	want(q.region, 0);
+	for (uint32_t i = 1; i < ODG_MAX_REGIONS; i++)
+		want(region_add(&q.f->p, mem + i % 8192 * 8, 8, 0).id, i);
+	region_add(&q.f->p, mem, 8, -ENOSPC);
+	for (unsigned int i = 0; i < ARRAY_SIZE(far); i++) {
+		row("region %u", far[i]);
+		at = far[i] ? mem + far[i] % 8192 * 8 : q.mem;
+		ring_write(&q.r, i, far[i], 1, 7);
+		ring_post(&q);
+		send_to(q.f->tx, q.f->rx, &i, sizeof(i));
+		reap_ring(&q, i, 0, sizeof(i));
+		want(memcmp(at + 1, &i, sizeof(i)), 0);
+		memset(at, POISON, 8);
+		want_true(is_poison(mem, REGION_LEN));
+		want_true(is_poison(q.mem, REGION_LEN));
+	}
+	row("beyond the last");
+	ring_write(&q.r, 1, ODG_MAX_REGIONS, 0, 8);
+	ring_post(&q);
+	send_str(q.f->tx, q.f->rx, "x");
+	reap_ring(&q, 1, -EFAULT, 0);
+	native_recv(q.f->rx, "x", 1);
+	row("one that went, and its neighbour");
+	want(region_del(&q.f->p, 256), 0);
+	want(region_del(&q.f->p, 256), -ENOENT);
+	ring_write(&q.r, 256, 256, 0, 8);
+	ring_write(&q.r, 257, 257, 0, 8);
+	ring_post(&q);
+	send_str(q.f->tx, q.f->rx, "x");
+	reap_ring(&q, 256, -EFAULT, 0);
+	reap_ring(&q, 257, 0, 1);
+	want(region_add(&q.f->p, mem, 8, 0).id, 256);
+	munmap(mem, REGION_LEN);
+	drop_ring(&q);
 }
 
 #define SLOT	64U
@@ -169,6 +222,29 @@ static void forked_under_traffic(void **state)
 	drop_ring(&q);
 }
 
+/* Each is posted to under traffic as soon as it is there; the table grows meanwhile. */
+static void registered_more_and_more_under_traffic(void **state)
+{
+	uint32_t last = 0, used = 0;
+	struct flow flow;
+	struct rq_fix q;
+	pthread_t thread;
+
+	start_flow(&q, *state, &flow, &thread);
+	while (last < 600) {
+		const struct odg_cqe *c = reap(&q.f->p);
+
+		want(c->status, 0);
+		last = region_add(&q.f->p, q.mem, REGION_LEN, 0).id;
+		ring_write(&q.r, c->user_data, c->user_data % 2 ? last : used++,
+			   SLOT * c->user_data, SLOT);
+		ring_post(&q);
+	}
+	receive_some(&q, 2 * SLOTS, 0);
+	stop_flow(&flow, thread);
+	drop_ring(&q);
+}
+
 /* Given back in use: each receive ends, and nothing is written afterwards. */
 static void deregistered_under_traffic(void **state)
 {
@@ -196,8 +272,10 @@ int main(void)
 		T(deleted_region_is_not_written_any_more),
 		T(region_survives_munmap_and_is_unpinned_with_the_port),
 		T(region_arguments),
+		T(as_many_regions_as_there_may_be),
 		T(mprotected_and_unmapped_under_traffic),
 		T(forked_under_traffic),
+		T(registered_more_and_more_under_traffic),
 		T(deregistered_under_traffic),
 	};
 

@@ -146,7 +146,7 @@
 #define ODG_MAX_CONTROL		4096	/* bytes of control data of one send */
 #define ODG_MAX_CQ_ENTRIES	(1U << 18)
 #define ODG_MAX_RQ_ENTRIES	(1U << 17)
-#define ODG_MAX_REGIONS		256	/* of one port */
+#define ODG_MAX_REGIONS		16384	/* of one port */
 #define ODG_MAX_RQ_SEGS		16	/* segments of one receive in a ring */
 
 /* Offset of the completion queue in mmap(2) of the port. */
