@@ -184,9 +184,10 @@ static int run(struct chain *c)
 	struct odg_rq_create rq = { .size = sizeof(rq), .fd = c->tx, .entries = 8 };
 	struct odg_rq_create spare = {
 		.size = sizeof(spare), .fd = c->tx, .entries = 16,
-		.flags = ODG_RQ_SPARE,
+		.flags = ODG_RQ_SPARE | ODG_RQ_ADDRESSES,
 	};
 	struct odg_rq_switch sw = { .size = sizeof(sw), .fd = c->tx };
+	struct odg_rq_cancel gone = { .size = sizeof(gone), .fd = c->tx };
 	int ret;
 
 #define STEP(name, call) do {		\
@@ -233,6 +234,7 @@ static int run(struct chain *c)
 	STEP("RQ_CREATE", odg(c->p.fd, ODG_RQ_CREATE, &rq));
 	STEP("RQ_CREATE, a spare one", odg(c->p.fd, ODG_RQ_CREATE, &spare));
 	STEP("RQ_SWITCH", odg(c->p.fd, ODG_RQ_SWITCH, &sw));
+	STEP("RQ_CANCEL", odg(c->p.fd, ODG_RQ_CANCEL, &gone));
 	c->step = "end";
 	return 0;
 }

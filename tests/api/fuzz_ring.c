@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#define MOST	512	/* bytes of a datagram */
 #define ROUNDS	scaled("ODG_FUZZ_ROUNDS", 2000)
 
 static uint64_t seed;
@@ -25,6 +26,7 @@ static uint32_t number(uint64_t *state)
 
 struct victim {
 	struct rq_fix q;
+	uint8_t *mem;		/* of the region, which addresses go to as well */
 	struct port p;
 	int rx, tx;
 };
@@ -33,7 +35,7 @@ static void *traffic(void *arg)
 {
 	const struct victim *v = arg;
 	uint64_t state = seed + 1;
-	uint8_t data[512] = { 0 };
+	uint8_t data[MOST] = { 0 };
 
 	while (!__atomic_load_n(&over, __ATOMIC_RELAXED))
 		send_to(v->tx, v->rx, data, number(&state) % sizeof(data));
@@ -84,7 +86,13 @@ static void scribble(struct victim *v, uint64_t *state)
 			e->offset *= number(state);
 		e->len = word(state, 512);
 		e->region = number(state) % 4 ? v->q.region : word(state, 0);
-		e->flags = number(state) % 4 ? number(state) % 8 : number(state);
+		e->flags = number(state) % 4 ? number(state) % 32 : number(state);
+		/* not where the datagrams would be missed */
+		if (e->flags & ODG_RQE_ADDRESS && number(state) % 8) {
+			e->offset = (uintptr_t)v->mem +
+				    number(state) % (REGION_LEN - MOST);
+			e->region = number(state) % 8 ? 0 : e->region;
+		}
 		e->least = number(state) % 2 ? 0 : word(state, 64);
 		/* and what would make the kernel look at it */
 		__atomic_store_n(r->prod, *r->cons + number(state) % r->entries,
@@ -92,7 +100,7 @@ static void scribble(struct victim *v, uint64_t *state)
 	}
 }
 
-static void calls(struct victim *v, uint64_t *state, uint8_t *mem)
+static void calls(struct victim *v, uint64_t *state)
 {
 	switch (number(state) % 16) {
 	case 0:
@@ -107,7 +115,16 @@ static void calls(struct victim *v, uint64_t *state, uint8_t *mem)
 	case 3:
 		/* rarely: it waits for a grace period */
 		if (!(number(state) % 8) && !region_del(&v->p, v->q.region))
-			v->q.region = region_add(&v->p, mem, REGION_LEN, 0).id;
+			v->q.region = region_add(&v->p, v->mem, REGION_LEN,
+						 0).id;
+		break;
+	case 4:
+		rq_cancel(&v->p, v->rx, *v->q.r.cons + number(state) % 8,
+			  number(state) % 2);
+		break;
+	case 5:
+		sys(madvise(v->mem + number(state) % 16 * PAGE, PAGE,
+			    MADV_DONTNEED));
 		break;
 	}
 }
@@ -131,8 +148,9 @@ static void inv5_scribbling_harms_nobody_else(void **state)
 	want_true(mem != MAP_FAILED);
 	memset(mem, POISON, REGION_LEN + 2 * PAGE);
 	port_open(&v.p, 32, 0);
-	v.q.region = region_add(&v.p, mem + PAGE, REGION_LEN, 0).id;
-	ring_open(&v.q.r, &v.p, v.rx, 32);
+	v.mem = mem + PAGE;
+	v.q.region = region_add(&v.p, v.mem, REGION_LEN, 0).id;
+	ring_open_with(&v.q.r, &v.p, v.rx, 32, ODG_RQ_ADDRESSES);
 	sys(pthread_create(&thread, NULL, traffic, &v));
 
 	for (unsigned long i = 0; i < ROUNDS; i++) {
@@ -141,7 +159,7 @@ static void inv5_scribbling_harms_nobody_else(void **state)
 		row("round %lu, seed %llu", i, (unsigned long long)seed);
 		for (int k = 0; k < 16; k++) {
 			scribble(&v, &numbers);
-			calls(&v, &numbers, mem + PAGE);
+			calls(&v, &numbers);
 		}
 		if (i % 8)
 			continue;

@@ -1,30 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* RLIMIT_MEMLOCK, as an unprivileged user: exact, and given back. */
-#include "helpers.h"
+#include "helpers_mem.h"
 
 #include <sys/resource.h>
 #include <sys/stat.h>
-
-#define NOBODY 65534
-
-/* No CAP_IPC_LOCK any more, and this limit. */
-static void become_nobody(size_t limit)
-{
-	struct rlimit rl = { .rlim_cur = limit, .rlim_max = limit };
-
-	sys(setrlimit(RLIMIT_MEMLOCK, &rl));
-	sys(setresgid(NOBODY, NOBODY, NOBODY));
-	sys(setresuid(NOBODY, NOBODY, NOBODY));
-}
-
-static uint8_t *pages(size_t n)
-{
-	uint8_t *m = mmap(NULL, n * PAGE, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	want_true(m != MAP_FAILED);
-	return m;
-}
 
 static void aim(struct op *op, uint8_t *at, size_t n)
 {

@@ -6,7 +6,6 @@
 #include "pins.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <sys/wait.h>
 
 static void munmap_and_mmap_at_the_same_address(void **state)
@@ -127,46 +126,6 @@ static void truncated_and_punched_file(void **state)
 	close(fd);
 }
 
-/* A child that has the parent's memory, touches a page or not, and waits. */
-static pid_t child_that_waits(uint8_t *touch, int *end)
-{
-	int ready[2], until[2];
-	pid_t pid;
-	char c;
-
-	sys(pipe2(ready, O_CLOEXEC));
-	sys(pipe2(until, O_CLOEXEC));
-	fflush(stdout);
-	pid = (pid_t)sys(fork());
-	if (!pid) {
-		uint8_t seen[8];
-
-		close(until[1]);
-		if (touch)
-			memcpy(touch, "child's", 8);
-		if (write(ready[1], "r", 1) != 1 ||
-		    read(until[0], &c, 1) != 0)
-			_exit(1);
-		memcpy(seen, touch ? touch : (uint8_t *)"child's", 8);
-		_exit(memcmp(seen, "child's", 8) ? 2 : 0);
-	}
-	close(until[0]);
-	close(ready[1]);
-	want(read(ready[0], &c, 1), 1);
-	close(ready[0]);
-	*end = until[1];
-	return pid;
-}
-
-static void child_ends_well(pid_t pid, int end)
-{
-	int status;
-
-	close(end);
-	sys(waitpid(pid, &status, 0));
-	want(status, 0);
-}
-
 static void fork_leaves_the_parent_its_page(void **state)
 {
 	struct fix *f = *state;
@@ -238,90 +197,26 @@ static void compaction_changes_nothing(void **state)
 		receive(f, m + i * PAGE, "after");
 }
 
-/* Another thread changes the map without pause, near the buffer and far. */
-struct churn {
-	uint8_t *near;
-	bool stop;
-	unsigned long rounds;
-};
-
-static void *churner(void *arg)
-{
-	struct churn *c = arg;
-
-	while (!__atomic_load_n(&c->stop, __ATOMIC_ACQUIRE)) {
-		uint8_t *far = pages(3);
-
-		memset(far, 1, 3 * PAGE);
-		mprotect(c->near, PAGE, PROT_READ);
-		munmap(far, 3 * PAGE);
-		mprotect(c->near, PAGE, PROT_READ | PROT_WRITE);
-		if (c->rounds % 64 == 0) {
-			pid_t pid = fork();
-
-			if (!pid)
-				_exit(0);
-			waitpid(pid, NULL, 0);
-		}
-		__atomic_fetch_add(&c->rounds, 1, __ATOMIC_RELAXED);
-		sched_yield();
-	}
-	return NULL;
-}
-
-/* What it leaves unmapped for a moment is a hole too small for the churner. */
-static void change(uint8_t *m, uint8_t *aside, unsigned int how)
-{
-	switch (how % 6) {
-	case 0:
-		break;
-	case 1:
-		sys(munmap(m, PAGE));
-		pages_at(m, 1);
-		break;
-	case 2:
-		sys(madvise(m, PAGE, MADV_DONTNEED));
-		break;
-	case 3:
-		sys(mprotect(m, PAGE, PROT_READ));
-		sys(mprotect(m, PAGE, PROT_READ | PROT_WRITE));
-		break;
-	case 4:
-		pages_at(m, 1);
-		break;
-	case 5:
-		/* to another place and back */
-		want_true(mremap(m, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
-				 aside) == aside);
-		want_true(mremap(aside, PAGE, PAGE,
-				 MREMAP_MAYMOVE | MREMAP_FIXED, m) == m);
-		break;
-	}
-}
-
 static void each_post_reaches_the_page_of_that_moment(void **state)
 {
 	unsigned long rounds = scaled("ODG_PIN_ROUNDS", 2000);
 	struct fix *f = *state;
-	uint8_t *m = pages(20);
-	struct churn c = { .near = m + 18 * PAGE };
+	uint8_t *m = pages(21) + PAGE;
 	unsigned int dice = 1, which;
-	pthread_t thread;
+	struct churn c;
 
-	want(pthread_create(&thread, NULL, churner, &c), 0);
+	churn_start(&c, m + 18 * PAGE);
 	for (unsigned long i = 0; i < rounds; i++) {
 		char text[32];
 
 		row("round %lu", i);
 		dice = dice * 1103515245 + 12345;
 		which = (dice >> 8) % 4;
-		change(m + which * PAGE, m + (8 + 2 * which) * PAGE, dice >> 16);
+		change_page(m + which * PAGE, m + (8 + 2 * which) * PAGE, dice >> 16);
 		snprintf(text, sizeof(text), "round %lu", i);
 		receive(f, m + (dice >> 24) % 4 * PAGE, text);
 	}
-	__atomic_store_n(&c.stop, true, __ATOMIC_RELEASE);
-	want(pthread_join(thread, NULL), 0);
-	want_true(c.rounds > 0);
+	churn_stop(&c);
 }
 
 static uint64_t changes(const struct port *p)

@@ -1,24 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory by the page, and receives into it. */
+/* Receives into memory by the page. */
 #ifndef ODG_TESTS_API_PINS_H
 #define ODG_TESTS_API_PINS_H
 
-#include "helpers.h"
-
-static inline uint8_t *pages_at(void *at, size_t n)
-{
-	uint8_t *m = mmap(at, n * PAGE, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | (at ? MAP_FIXED : 0),
-			  -1, 0);
-
-	want_true(m != MAP_FAILED);
-	return m;
-}
-
-static inline uint8_t *pages(size_t n)
-{
-	return pages_at(NULL, n);
-}
+#include "helpers_mem.h"
 
 static inline void aim(struct op *op, uint8_t *at, size_t len)
 {

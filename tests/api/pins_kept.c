@@ -6,11 +6,8 @@
 #include "pins.h"
 
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-
-#define NOBODY 65534
 
 /* How many pages anybody has pinned since the machine started. */
 static long pinned_ever(void)
@@ -88,16 +85,6 @@ static void table_is_bounded(void **state)
 	eventually(pinned_now() == before);
 }
 
-/* In a child: a user without rights, who may lock this many pages. */
-static void become_nobody(size_t limit)
-{
-	struct rlimit rl = { .rlim_cur = limit * PAGE, .rlim_max = limit * PAGE };
-
-	sys(setrlimit(RLIMIT_MEMLOCK, &rl));
-	sys(setresgid(NOBODY, NOBODY, NOBODY));
-	sys(setresuid(NOBODY, NOBODY, NOBODY));
-}
-
 static void cancelled_post(struct port *p, int sock, uint8_t *at, size_t n)
 {
 	want(post_at(p, sock, at, n * PAGE), 1);
@@ -114,7 +101,7 @@ static void limit_in_child(void *arg)
 	struct port p, q;
 	int fd;
 
-	become_nobody(16);
+	become_nobody(16 * PAGE);
 	port_open(&p, 8, 0);
 	port_open(&q, 8, 0);
 	row("many rounds of other pages fit, since the old ones make room");

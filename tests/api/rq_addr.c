@@ -3,26 +3,10 @@
  * Receives in a ring that name memory by its address: what a store of the program to
  * that address would reach when the datagram comes, whether its page is kept or not.
  */
+#include "helpers_mem.h"
 #include "helpers_ring.h"
 
-#include <sys/wait.h>
-
 #define HUGE_LEN	0x7fffffffU
-
-static uint8_t *pages_at(void *at, size_t n)
-{
-	uint8_t *m = mmap(at, n * PAGE, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | (at ? MAP_FIXED : 0),
-			  -1, 0);
-
-	want_true(m != MAP_FAILED);
-	return m;
-}
-
-static uint8_t *pages(size_t n)
-{
-	return pages_at(NULL, n);
-}
 
 static void setup(struct rq_fix *q, struct fix *f)
 {
@@ -357,48 +341,25 @@ static void only_its_own_process_can_name_addresses(void **state)
 	drop_ring(&q);
 }
 
-static void child_writes_and_waits(uint8_t *m, int ready, int until)
-{
-	char c;
-
-	memcpy(m, "child's", 8);
-	if (write(ready, "r", 1) != 1 || read(until, &c, 1) != 1)
-		_exit(1);
-	_exit(memcmp(m, "child's", 8) ? 2 : 0);
-}
-
 static void fork_leaves_the_parent_its_page(void **state)
 {
-	int ready[2], until[2], status;
 	struct rq_fix q;
 	uint8_t *m;
 	pid_t pid;
-	char c;
+	int end;
 
 	setup(&q, *state);
 	m = pages(1);
-	for (int i = 0; i < 3; i++) {
-		row("round %d", i);
+	for (int i = 0; i < 4; i++) {
+		row("round %d, %s", i, i % 2 ? "the child writes" : "no one does");
 		receive(&q, m, 50);
 		post_addr(&q, 1, m, 50);
-		sys(pipe(ready));
-		sys(pipe(until));
-		fflush(stdout);
-		pid = (pid_t)sys(fork());
-		if (!pid)
-			child_writes_and_waits(m, ready[1], until[0]);
-		want(read(ready[0], &c, 1), 1);
+		pid = child_that_waits(i % 2 ? m : NULL, &end);
 		send_str(q.f->tx, q.f->rx, "the parent's");
 		reap_ring(&q, 1, 0, 12);
 		want(memcmp(m, "the parent's", 12), 0);
 		receive(&q, m, 50);
-		want(write(until[1], "e", 1), 1);
-		sys(waitpid(pid, &status, 0));
-		want(status, 0);
-		for (int k = 0; k < 2; k++) {
-			close(ready[k]);
-			close(until[k]);
-		}
+		child_ends_well(pid, end);
 	}
 	drop_ring(&q);
 }
