@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "winsock_stress.h"
+#include "stored.h"
 
 enum { WORKERS = 8, DEPTH = 16 };
 
@@ -39,6 +40,7 @@ static unsigned int total;
 static atomic_uint posted, ends, private_closes;
 static atomic_uint blocked, timed_out, ended_blocked;
 static atomic_bool stop, workers_gone;
+static bool stored;			/* some were, and not posted by call */
 
 /* is_hasty - its blocked calls end soon, others' by a datagram only */
 static bool is_hasty(int sock)
@@ -346,6 +348,7 @@ static struct op *oversee(struct worker *w)
 				hire(&w[i]);
 		}
 		collect_orphans(&orphans);
+		stored = stored || has_stored(&odgw_process_queue, NULL);
 		usleep(1000);
 	}
 	return orphans;
@@ -438,6 +441,7 @@ static void a18_bx6_a46_each_receive_ends_once_and_no_datagram_is_lost(void **st
 		      atomic_load(&ended_blocked), target[0].sent +
 		      target[1].sent + target[2].sent + target[3].sent);
 	assert_int_equal(atomic_load(&errors), 0);
+	assert_true(stored);
 	assert_true(atomic_load(&cancelled) && atomic_load(&ends) &&
 		    atomic_load(&private_closes) && atomic_load(&blocked) &&
 		    atomic_load(&timed_out) && atomic_load(&ended_blocked));

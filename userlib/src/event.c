@@ -90,6 +90,7 @@ struct odgw_event *odgw_event_new(bool manual, bool signaled, int *err)
 	odgw_object_init(&ev->obj, &odgw_event_type);
 	atomic_init(&ev->signaled, signaled);
 	atomic_init(&ev->sleepers, 0);
+	atomic_init(&ev->silent, 0);
 	atomic_init(&ev->closed, false);
 	atomic_init(&ev->fed, false);
 	ev->manual = manual;

@@ -113,6 +113,7 @@ struct odgw_event {
 	struct odgw_object obj;
 	atomic_bool signaled;
 	atomic_uint sleepers;		/* who has to hear the bell */
+	atomic_uint silent;		/* ops in flight that do not ring it (chan_rqs.c) */
 	atomic_bool closed;
 	atomic_bool fed;		/* the bell is the message: RIONotify() */
 	bool manual;
@@ -140,6 +141,31 @@ bool odgw_event_take_all(struct odgw_event **ev, unsigned int n);
  */
 void odgw_event_watch(struct odgw_event *ev);
 void odgw_event_unwatch(struct odgw_event *ev, bool rang);
+/*
+ * One more op is in flight that will set it, and no bell rings when it completes:
+ * false if somebody watches, who may rely on the bell.  After odgw_event_watch(),
+ * odgw_event_is_silent() tells whether to watch the process's port, too.
+ */
+static inline bool odgw_event_silence(struct odgw_event *ev)
+{
+	atomic_fetch_add(&ev->silent, 1);
+	/* Sequentially consistent, as is odgw_event_watch(): one sees the other. */
+	if (!atomic_load(&ev->sleepers))
+		return true;
+	atomic_fetch_sub(&ev->silent, 1);
+	return false;
+}
+
+static inline void odgw_event_silence_ends(struct odgw_event *ev)
+{
+	atomic_fetch_sub(&ev->silent, 1);
+}
+
+static inline bool odgw_event_is_silent(struct odgw_event *ev)
+{
+	return atomic_load(&ev->silent);
+}
+
 void odgw_event_lock(void);
 void odgw_event_unlock(void);
 
@@ -189,6 +215,14 @@ int odgw_sleep(struct pollfd *fds, unsigned int n, uint64_t deadline,
 #define ODGW_COPY		0x800	/* made by DuplicateHandle() */
 #define ODGW_DROP_OLDEST	0x1000	/* SIO_ENABLE_CIRCULAR_QUEUEING */
 #define ODGW_NO_QUEUE		0x2000	/* SO_RCVBUF, 0 */
+#define ODGW_COALESCES		0x4000	/* UDP_RECV_MAX_COALESCED_SIZE */
+#define ODGW_REGISTERED		0x8000	/* WSA_FLAG_REGISTERED_IO */
+#define ODGW_SHUT		0x10000	/* for receiving, by shutdown() */
+
+/* Each of its receives is posted by call (chan_rqs.c). */
+#define ODGW_BY_CALL		(ODGW_DUPLICATED | ODGW_KEEP_REST | \
+				 ODGW_DROP_OLDEST | ODGW_NO_QUEUE | \
+				 ODGW_COALESCES | ODGW_REGISTERED | ODGW_SHUT)
 
 struct odgw_socket {
 	int fd;

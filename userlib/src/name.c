@@ -151,6 +151,8 @@ static int shut(int s, int how)
 	if (err)
 		return err;
 	err = answer(shutdown(s, how));
+	if (sock.udp && how != SHUT_WR)
+		odgw_socket_mark(s, ODGW_SHUT, true);
 	/* Linux shuts an unconnected one as well, and says this all the same. */
 	return sock.udp && err == WSAENOTCONN ? 0 : err;
 }

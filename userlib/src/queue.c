@@ -20,6 +20,7 @@
 
 #include "chan.h"
 #include "iocp.h"
+#include "port.h"
 
 /* Bounds what is pending without routine or port; 128 bytes of locked memory each. */
 #define PROCESS_ENTRIES	4096
@@ -39,13 +40,15 @@ static int make_chan(struct odgw_queue *q)
 	if (!chan)
 		return WSAENOBUFS;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
-	ret = odg_port_open(&chan->port, q->entries, ODG_CQ_WIDE);
+	ret = odg_port_open(&chan->port, q->entries,
+			    q->blocking ? ODG_CQ_WIDE : ODG_CQ_WIDE | ODG_CQ_WATCH);
 	pthread_setcancelstate(cancel_state, NULL);
 	if (ret) {
 		free(chan);
 		return odgw_wsa_from_open(ret);
 	}
 	atomic_init(&chan->refs, 1);
+	chan->changes = odgn_port_changes(chan->port);
 	chan->entries = q->entries;
 	for (i = chan->entries; i-- > 0;) {
 		chan->records[i].next_free = chan->first_free;
@@ -89,10 +92,14 @@ void odgw_chan_forget(struct odgw_chan *chan)
 {
 	uint32_t i;
 
-	for (i = 0; i < chan->entries; i++)
-		if (chan->records[i].state == ODGW_IN_FLIGHT &&
-		    chan->records[i].op.ev)
+	for (i = 0; i < chan->entries; i++) {
+		if (chan->records[i].state != ODGW_IN_FLIGHT)
+			continue;
+		odgw_rqs_left(&chan->records[i]);
+		if (chan->records[i].op.ev)
 			odgw_event_put(chan->records[i].op.ev);
+	}
+	odgw_rqs_forked(chan);
 	odgw_chan_destroy(chan);
 }
 
@@ -121,9 +128,7 @@ static int take_record(struct odgw_queue *q, const struct odgw_op *op,
 	q->chan->in_flight++;
 	rec->op = *op;
 	rec->tid = odgw_thread_id();
-	rec->serial++;
-	atomic_store_explicit(&rec->id, ODGW_STARTING(rec->serial),
-			      memory_order_relaxed);
+	odgw_record_renew(rec);
 	rec->state = ODGW_IN_FLIGHT;
 	*out = rec;
 	return 0;
@@ -139,16 +144,16 @@ static void free_record(struct odgw_chan *chan, struct odgw_record *rec)
 
 /*
  * publish - the op is complete: say so, and wake who waits for it; lock held
- * @signal: its event, too
+ * @signal: what its event needs to be set, or NULL
  */
 static void publish(const struct odgw_op *op, const struct odgw_end *end,
-		    bool signal)
+		    void (*signal)(struct odgw_event *ev))
 {
 	odgw_overlapped_finish(op->overlapped, end->bytes, end->status);
 	if (!op->ev)
 		odgw_assoc_signal(op->fd, true);
 	else if (signal)
-		odgw_event_completed(op->ev);
+		signal(op->ev);
 	if (op->ev)
 		odgw_event_put(op->ev);
 	odgw_waiters_wake(op->overlapped);
@@ -202,11 +207,13 @@ static struct odgw_end complete(struct odgw_queue *q, struct odgw_record *rec,
 		.bytes = cqe->cqe.len,
 		.status = odgw_status_from_cqe(&cqe->cqe),
 	};
+	bool rang;
 
 	q->chan->in_flight--;
 	if (op->store)
 		op->store(op, cqe, &end);
-	publish(op, &end, true);
+	rang = !odgw_rqs_left(rec);
+	publish(op, &end, rang ? odgw_event_completed : odgw_event_set);
 	if (rec->to)
 		move(rec, &end);
 	if (wants_note(op, &end, at_once)) {
@@ -290,22 +297,24 @@ int odgw_queue_start(struct odgw_queue *q, const struct odgw_op *op,
 {
 	struct odg_cqe_wide done;
 	struct odgw_ticket ticket = { .done = &done };
+	uint64_t starting, changes;
 	struct odgw_chan *chan;
 	struct odgw_record *rec;
-	uint64_t starting;
 	int ret;
 
 	pthread_mutex_lock(&q->lock);
 	ret = take_record(q, op, &rec);
+	if (!ret && op->segs && odgw_rqs_store(q, rec))
+		ret = WSA_IO_PENDING;
 	if (ret) {
 		pthread_mutex_unlock(&q->lock);
 		return ret;
 	}
 	chan = odgw_chan_get(q->chan);
 	starting = ODGW_STARTING(rec->serial);
-	ticket.user_data = (uint64_t)rec->serial << 32 |
-			   (uint32_t)(rec - chan->records);
+	ticket.user_data = odgw_record_user_data(chan, rec);
 	ticket.eventfd = op->ev ? op->ev->fd : -1;
+	changes = op->segs ? odgw_rqs_changes(q, op) : 0;
 	pthread_mutex_unlock(&q->lock);
 
 	ret = start(chan->port, &ticket, arg);
@@ -313,6 +322,8 @@ int odgw_queue_start(struct odgw_queue *q, const struct odgw_op *op,
 		/* Unless it has completed meanwhile: it may be another op's now. */
 		atomic_compare_exchange_strong(&rec->id, &starting, ticket.id);
 		ret = WSA_IO_PENDING;
+		if (changes)
+			odgw_rqs_pended(q, chan, op, changes);
 	} else {
 		ret = settle(q, chan, rec, &ticket, ret, end);
 	}
@@ -408,7 +419,7 @@ int odgw_queue_tell(struct odgw_queue *q, const struct odgw_op *op,
 		*note = note_of(op, end);
 	}
 	pthread_mutex_lock(&q->lock);
-	publish(op, end, true);
+	publish(op, end, odgw_event_completed);
 	if (note)
 		odgw_queue_add_note(q, note);
 	pthread_mutex_unlock(&q->lock);
@@ -492,13 +503,15 @@ void odgw_queue_shut_down(struct odgw_queue *q)
 		return;
 	odgw_queue_reap_locked(q);
 	q->chan = NULL;
+	odgw_rqs_close(chan);
 	last = atomic_load(&chan->refs) == 1;
 	if (last)
 		close_port(chan);
 	for (i = 0; i < chan->entries; i++)
 		if (chan->records[i].state == ODGW_IN_FLIGHT) {
 			chan->records[i].state = ODGW_FREE;
-			publish(&chan->records[i].op, &cancelled, false);
+			odgw_rqs_left(&chan->records[i]);
+			publish(&chan->records[i].op, &cancelled, NULL);
 			stay(&chan->records[i]);
 		}
 	if (last)

@@ -13,7 +13,8 @@
  *
  *   call -> odgw_overlapped_start()	which queue, which event     (overlapped.c)
  *        -> odgw_queue_start()		a record, the system call         (queue.c)
- *   kernel: data, completion, eventfd
+ *					or a store instead             (chan_rqs.c)
+ *   kernel: data, completion, eventfd if it was a call
  *   anybody: odgw_queue_reap()		results to where they belong, Internal last,
  *					then a note, if it is to be told so
  *   thread or taker: odgw_notes_pop()	the routine runs, the packet is returned
@@ -55,6 +56,9 @@ struct odgw_op {
 		struct odgw_change *change; /* change.c */
 	};
 	int family;			/* of the socket */
+	/* Of a receive that may be stored (chan_rqs.c): its memory; else NULL. */
+	const struct odg_seg *segs;	/* while it starts */
+	unsigned int nr_segs;
 	unsigned int wanted;		/* WSARecvMsg(): control data, ODGW_TELL_* */
 
 	/* The rest is filled in by overlapped.c. */
@@ -101,6 +105,7 @@ struct odgw_queue {
 	pthread_mutex_t lock;
 	uint32_t entries;		/* bounds ops in flight plus their notes */
 	bool blocking;			/* not overlapped: for its thread alone */
+	atomic_uint watchers;		/* asleep until its port is readable: odgw_event.silent */
 	struct odgw_chan *chan;		/* port and records; NULL until the first op */
 	struct odgw_notes notes;
 	/* Either may be NULL; lock held. */
@@ -176,6 +181,8 @@ void odgw_queues_reap(void);
 bool odgw_queues_busy(int fd);
 /* A descriptor is closed, and @to names the same socket: its ops are that one's. */
 void odgw_queues_rename(int fd, int to);
+/* A descriptor is closed, or a new socket's. */
+void odgw_queues_forget_socket(int fd);
 void odgw_queues_shutdown(void);
 void odgw_queues_lock(void);
 void odgw_queues_unlock(void);

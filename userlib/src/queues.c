@@ -119,12 +119,18 @@ struct cancel {
 static bool matches(const struct odgw_record *rec, const struct odgw_match *match)
 {
 	return rec->state == ODGW_IN_FLIGHT &&
-	       rec->id != ODGW_STARTING(rec->serial) &&
+	       (rec->stored || rec->id != ODGW_STARTING(rec->serial)) &&
 	       (match->fd < 0 || odgw_socket_same(rec->op.fd, match->fd)) &&
 	       (!match->tid || rec->tid == match->tid) &&
 	       (!match->overlapped || rec->op.overlapped == match->overlapped) &&
 	       (!match->spares_port || rec->op.ev ||
 		rec->op.notify != ODGW_NOTIFY_PACKET);
+}
+
+static bool cancel_one(struct odgw_queue *q, struct odgw_record *rec)
+{
+	return rec->stored ? odgw_rqs_cancel(q, rec) :
+			     odg_cancel_id(q->chan->port, rec->id) > 0;
 }
 
 /* The ops complete like any other; whoever waits for them will reap. */
@@ -137,8 +143,7 @@ static void cancel_matching(struct odgw_queue *q, void *arg)
 		return;
 	for (i = 0; i < q->chan->entries; i++)
 		if (matches(&q->chan->records[i], c->match))
-			c->found += odg_cancel_id(q->chan->port,
-						  q->chan->records[i].id) > 0;
+			c->found += cancel_one(q, &q->chan->records[i]);
 }
 
 static void cancel_overlapped(struct odgw_queue *q, void *arg)
@@ -175,12 +180,21 @@ struct cancel_socket {
 static void cancel_socket(struct odgw_queue *q, void *arg)
 {
 	struct cancel_socket *c = arg;
+	const struct odgw_match of_socket = { .fd = c->fd };
+	struct odgw_record *rec;
+	uint32_t i;
 
-	if (q->chan && q->chan->in_flight && (c->blocking || !q->blocking))
-		c->found += odg_cancel_socket(q->chan->port, c->fd) > 0;
+	if (!q->chan || !q->chan->in_flight || (q->blocking && !c->blocking))
+		return;
+	for (i = 0; q->chan->rqs && i < q->chan->entries; i++) {
+		rec = &q->chan->records[i];
+		if (rec->stored && matches(rec, &of_socket))
+			c->found += odgw_rqs_cancel(q, rec);
+	}
+	c->found += odg_cancel_socket(q->chan->port, c->fd) > 0;
 }
 
-/* By the kernel's look-up: a descriptor may be a duplicate. */
+/* By the kernel's look-up, but for those stored: a descriptor may be a duplicate. */
 unsigned int odgw_queues_cancel_socket(int fd, bool blocking)
 {
 	struct cancel_socket c = { .fd = fd, .blocking = blocking };
@@ -277,4 +291,15 @@ void odgw_queues_rename(int fd, int to)
 	struct rename r = { fd, to };
 
 	for_each(rename_one, &r);
+}
+
+static void forget_socket_one(struct odgw_queue *q, void *arg)
+{
+	if (q->chan && q->chan->rqs)
+		odgw_rqs_forget(q->chan, *(int *)arg);
+}
+
+void odgw_queues_forget_socket(int fd)
+{
+	for_each(forget_socket_one, &fd);
 }

@@ -92,6 +92,10 @@ static int recv_overlapped(struct odgw_receive *r,
 	int err;
 
 	r->op.overlapped = r->ov;
+	if ((r->sock.attributes & (ODGW_OURS | ODGW_BY_CALL)) == ODGW_OURS) {
+		r->op.segs = r->segs;
+		r->op.nr_segs = r->nr_buffers;
+	}
 	err = odgw_overlapped_start(&r->sock, &r->op, routine, start, r,
 				    &end);
 	if (!err)

@@ -33,7 +33,8 @@
 /* What is the socket's, not the descriptor's. */
 #define OF_THE_SOCKET	(ODGW_EXCLUSIVE | ODGW_TIMESTAMPS | ODGW_NO_UNREACH | \
 			 ODGW_NO_NETRESET | ODGW_KEEP_REST | ODGW_DROP_OLDEST | \
-			 ODGW_NO_QUEUE)
+			 ODGW_NO_QUEUE | ODGW_COALESCES | ODGW_REGISTERED | \
+			 ODGW_SHUT)
 
 struct entry {
 	atomic_uint attributes;		/* ODGW_* */
@@ -83,6 +84,8 @@ static bool remember(int fd, unsigned int attributes)
 	atomic_store(&entry->asked[1], 0);
 	atomic_store(&entry->coalesced, 0);
 	atomic_store(&entry->attributes, attributes);
+	/* The socket that had the number before was closed by close(2). */
+	odgw_queues_forget_socket(fd);
 	return true;
 }
 
@@ -253,6 +256,8 @@ int odgw_socket_coalesce(int fd, DWORD max)
 	err = odgw_socket_attach(fd);
 	if (err)
 		atomic_store(&entry->coalesced, before);
+	else
+		odgw_socket_mark(fd, ODGW_COALESCES, max);
 	return err;
 }
 
@@ -317,6 +322,7 @@ static unsigned int attributes_for(int family, DWORD flags)
 	return ODGW_OURS |
 	       (flags & WSA_FLAG_OVERLAPPED ? ODGW_OVERLAPPED : 0) |
 	       (flags & LEAF ? ODGW_MULTIPOINT : 0) |
+	       (flags & WSA_FLAG_REGISTERED_IO ? ODGW_REGISTERED : 0) |
 	       (family == AF_INET6 ? ODGW_INET6 : 0);
 }
 
@@ -550,6 +556,7 @@ static int forget_and_close(int fd)
 		odgw_queues_rename(fd, other);
 		odgw_rio_socket_renamed(fd, other);
 	}
+	odgw_queues_forget_socket(fd);
 	odgw_assoc_forget(fd);
 	return close(fd) ? odgw_wsa_from_errno(errno) : 0;
 }

@@ -4,8 +4,10 @@
  *
  * Events are set by whoever takes completions, after these are written: so a wait
  * looks, takes completions, looks again, and only then sleeps on the bells
- * (event.c).  A socket or a completion port has an event, too; its ops may have no
- * bell, so who waits for one polls the ports where their completions come.
+ * (event.c).  Ops that are stored ring none (chan_rqs.c): while one is in flight that
+ * will set the event, the process's port is polled as well.  A socket or a completion
+ * port has an event, too; its ops may have no bell, so who waits for one polls the
+ * ports where their completions come.
  *
  * No locks of its own.
  */
@@ -71,6 +73,7 @@ struct wait {
 	struct pollfd fds[MAXIMUM_WAIT_OBJECTS + MAX_WATCHED + ODGW_SLEEP_SPARE];
 	unsigned int n;			/* objects */
 	unsigned int nr_watched;
+	bool watches_silent;		/* counted in the process's queue */
 	bool fed;			/* one may be set before its completion is taken */
 	bool asleep;			/* the events are watched */
 	bool expired;
@@ -126,14 +129,36 @@ static DWORD look(struct wait *w)
 	return ret != WAIT_TIMEOUT ? ret : take(w);
 }
 
+static void watch(struct wait *w, struct odgw_queue *q)
+{
+	w->watched_for[w->nr_watched] = ANY;
+	w->watched_fd[w->nr_watched] =
+		odgw_queue_watch(q, true, &w->watched[w->nr_watched]);
+	w->nr_watched++;
+}
+
+/* watch_silent - one of the events will be set without a bell */
+static void watch_silent(struct wait *w)
+{
+	if (w->watches_silent)
+		return;
+	w->watches_silent = true;
+	atomic_fetch_add(&odgw_process_queue.watchers, 1);
+	if (!w->nr_watched)
+		watch(w, &odgw_process_queue);
+}
+
 /* fall_asleep - false: it is worth another look; else who sets an event rings */
 static bool fall_asleep(struct wait *w)
 {
 	unsigned int i, set = 0;
 
 	w->asleep = true;
-	for (i = 0; i < w->n; i++)
+	for (i = 0; i < w->n; i++) {
 		odgw_event_watch(w->ev[i]);
+		if (odgw_event_is_silent(w->ev[i]))
+			watch_silent(w);
+	}
 	for (i = 0; i < w->n; i++) {
 		bool is_set = odgw_event_is_set(w->ev[i]);
 
@@ -162,6 +187,9 @@ static void wake_up(struct wait *w)
 
 	for (i = 0; i < w->n; i++)
 		odgw_event_unwatch(w->ev[i], w->fds[i].revents);
+	if (w->watches_silent)
+		atomic_fetch_sub(&odgw_process_queue.watchers, 1);
+	w->watches_silent = false;
 	w->asleep = false;
 }
 
@@ -207,14 +235,6 @@ static bool has_duplicates(const HANDLE *handles, DWORD n)
 			if (handles[i] == handles[j])
 				return true;
 	return false;
-}
-
-static void watch(struct wait *w, struct odgw_queue *q)
-{
-	w->watched_for[w->nr_watched] = ANY;
-	w->watched_fd[w->nr_watched] =
-		odgw_queue_watch(q, true, &w->watched[w->nr_watched]);
-	w->nr_watched++;
 }
 
 /* watch_wakes - of registered I/O: as long as the port is not known to have packets */
@@ -309,6 +329,7 @@ static DWORD wait_for(DWORD n, const HANDLE *handles, BOOL all, DWORD ms,
 	/* The arrays are long, and filled as far as they are used. */
 	w.n = 0;
 	w.nr_watched = 0;
+	w.watches_silent = false;
 	w.fed = false;
 	w.asleep = false;
 	w.expired = !ms;

@@ -14,8 +14,9 @@
 struct waiter {
 	LPWSAOVERLAPPED ov;
 	int fd;				/* eventfd: ov is complete */
-	struct odgw_chan *chan;		/* where it is in flight; may be NULL */
+	struct odgw_chan *chan;		/* where it, or what sets its event, is in flight */
 	struct odgw_event *watched;	/* asleep until it is set, too; or NULL */
+	bool silent;			/* which may be done without its bell */
 	struct waiter *next;
 };
 
@@ -50,16 +51,23 @@ static void add(struct waiter *w)
 
 static void watch(struct waiter *w, struct odgw_event *ev)
 {
-	if (ev)
-		odgw_event_watch(ev);
 	w->watched = ev;
+	if (!ev)
+		return;
+	odgw_event_watch(ev);
+	w->silent = odgw_event_is_silent(ev);
+	if (w->silent)
+		atomic_fetch_add(&odgw_process_queue.watchers, 1);
 }
 
 static void unwatch(struct waiter *w, bool rang)
 {
 	if (w->watched)
 		odgw_event_unwatch(w->watched, rang);
+	if (w->silent)
+		atomic_fetch_sub(&odgw_process_queue.watchers, 1);
 	w->watched = NULL;
+	w->silent = false;
 }
 
 /* leave - also when the thread is cancelled asleep */
@@ -79,16 +87,17 @@ static void leave(void *arg)
 }
 
 /*
- * sleep_on - until ov is complete or ev is signaled.  Without an event the port
- * itself is watched: nobody else may come to reap.  With one, whoever silences its
- * bell reaps.
+ * sleep_on - until ov is complete or ev is signaled.  Without an event, and while it
+ * may be set without its bell, the port itself is watched: nobody else may come to
+ * reap.  Else whoever silences its bell reaps.
  */
 static int sleep_on(struct waiter *w, struct odgw_event *ev, int port_fd,
 		    uint64_t deadline, bool alertable)
 {
-	struct pollfd fds[2 + ODGW_SLEEP_SPARE] = {
+	struct pollfd fds[3 + ODGW_SLEEP_SPARE] = {
 		{ .fd = w->fd, .events = POLLIN },
-		{ .fd = ev ? ev->fd : port_fd, .events = POLLIN },
+		{ .fd = ev ? ev->fd : -1, .events = POLLIN },
+		{ .fd = port_fd, .events = POLLIN },
 	};
 	int ret = ODGW_READY;
 
@@ -106,10 +115,11 @@ static int sleep_on(struct waiter *w, struct odgw_event *ev, int port_fd,
 			return WAIT_IO_COMPLETION;
 		fds[1].revents = 0;
 		watch(w, ev);
+		fds[2].fd = !ev || w->silent ? port_fd : -1;
 		ret = ODGW_READY;
 		if (odgw_overlapped_status(w->ov) == STATUS_PENDING &&
 		    !(ev && odgw_event_is_set(ev)))
-			ret = odgw_sleep(fds, 2, deadline, alertable);
+			ret = odgw_sleep(fds, 3, deadline, alertable);
 		unwatch(w, fds[1].revents);
 		if (ret < 0)
 			return -ret;
@@ -134,6 +144,11 @@ static int prepare(struct waiter *w, struct odgw_event **ev, int *port_fd)
 		return err;
 	if (!found && (!*ev || odgw_is_fork_child()))
 		return WSA_OPERATION_ABORTED;
+	/* What sets an event without its bell is in flight there. */
+	if (*ev) {
+		odgw_queue_unwatch(w->chan);
+		*port_fd = odgw_queue_watch(&odgw_process_queue, false, &w->chan);
+	}
 	w->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return w->fd < 0 ? odgw_wsa_from_errno(errno) : WSA_IO_PENDING;
 }
