@@ -303,6 +303,7 @@ static void g12_ring_keeps_order_under_race(void **state)
 {
 	struct rq_fix q;
 	uint32_t posted = 0, seen = 0, value, last = 0, lost;
+	uint64_t end = now_ns(CLOCK_MONOTONIC) + limit_ns();
 	pthread_t sender;
 	struct odg_sock_stats s;
 
@@ -323,6 +324,9 @@ static void g12_ring_keeps_order_under_race(void **state)
 			if (s.arrived == RACE_COUNT && !s.queued &&
 			    !port_unread(&q.f->p))
 				break;
+			row("%u seen, %llu arrived, %u queued", seen, s.arrived,
+			    s.queued);
+			want_true(now_ns(CLOCK_MONOTONIC) < end);
 			odg_wait(&q.f->p, 1, now_ns(CLOCK_MONOTONIC) + 1000000);
 			continue;
 		}
@@ -333,7 +337,9 @@ static void g12_ring_keeps_order_under_race(void **state)
 		want_true(!seen || value > last);
 		last = value;
 		seen++;
+		end = now_ns(CLOCK_MONOTONIC) + limit_ns();
 	}
+	row("%s", "");
 	pthread_join(sender, NULL);
 	s = sock_stats(&q.f->p, q.f->rx);
 	lost = (uint32_t)s.dropped;
