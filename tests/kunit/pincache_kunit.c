@@ -118,6 +118,56 @@ static void pin_makes_room_for_the_next(struct kunit *test)
 			1 + GUP_PIN_COUNTING_BIAS);
 }
 
+/* What softirq finds, without the lock: the same, and never one that is over. */
+static void pin_is_found_under_rcu(struct kunit *test)
+{
+	struct pin_test *t = test->priv;
+	struct odg_pin *pin;
+
+	pin_keep(test, 9);
+	local_bh_disable();
+	pin = odg_pin_find(&t->cache, 9);
+	KUNIT_EXPECT_NULL(test, odg_pin_find(&t->cache, 9 + SLOTS));
+	KUNIT_EXPECT_NULL(test, odg_pin_find(&t->cache, 10));
+	local_bh_enable();
+	KUNIT_ASSERT_NOT_NULL(test, pin);
+	pin_drop(t, 9, 9);
+	odg_pins_reap(&t->cache);
+	KUNIT_EXPECT_EQ(test, page_ref_count(t->page),
+			1 + GUP_PIN_COUNTING_BIAS);
+	odg_pin_put(&t->cache, pin);
+	odg_pins_reap(&t->cache);
+	KUNIT_EXPECT_EQ(test, page_ref_count(t->page), 1);
+}
+
+/* Nobody has it any more, but a reader may see it in its place yet. */
+static void pin_that_is_over_is_not_found(struct kunit *test)
+{
+	struct pin_test *t = test->priv;
+	struct odg_pin *pin = pin_make(test, 11);
+
+	rcu_assign_pointer(t->cache.slots[11 & t->cache.mask], pin);
+	odg_pin_put(&t->cache, pin);
+	local_bh_disable();
+	KUNIT_EXPECT_NULL(test, odg_pin_find(&t->cache, 11));
+	local_bh_enable();
+	RCU_INIT_POINTER(t->cache.slots[11 & t->cache.mask], NULL);
+}
+
+static void pin_that_makes_room_is_told(struct kunit *test)
+{
+	struct pin_test *t = test->priv;
+	u64 told = 0;
+
+	t->cache.told = &told;
+	pin_keep(test, 5);
+	pin_keep(test, 6);
+	KUNIT_EXPECT_EQ(test, told, 0ULL);
+	pin_keep(test, 5 + SLOTS);
+	KUNIT_EXPECT_EQ(test, told, t->cache.changes + 2);
+	t->cache.told = NULL;
+}
+
 static void pin_of_an_op_outlives_its_place(struct kunit *test)
 {
 	struct pin_test *t = test->priv;
@@ -203,6 +253,9 @@ static void pin_of_a_change_is_not_kept(struct kunit *test)
 static struct kunit_case pin_cases[] = {
 	KUNIT_CASE(pin_is_found_by_its_number),
 	KUNIT_CASE(pin_makes_room_for_the_next),
+	KUNIT_CASE(pin_is_found_under_rcu),
+	KUNIT_CASE(pin_that_is_over_is_not_found),
+	KUNIT_CASE(pin_that_makes_room_is_told),
 	KUNIT_CASE(pin_of_an_op_outlives_its_place),
 	KUNIT_CASE_PARAM(pin_drop_of_a_range, drop_gen_params),
 	KUNIT_CASE(pin_of_a_change_is_not_kept),

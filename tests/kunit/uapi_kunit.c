@@ -81,6 +81,9 @@ static const struct layout layouts[] = {
 	FIELD(odg_rq_create, off_entries, 44, 4),
 	FIELD(odg_rq_kick, fd, 4, 4),
 	FIELD(odg_rq_switch, fd, 4, 4),
+	FIELD(odg_rq_cancel, fd, 4, 4),
+	FIELD(odg_rq_cancel, user_data, 8, 8),
+	FIELD(odg_rq_cancel, index, 16, 4),
 	FIELD(odg_rqe, user_data, 0, 8),
 	FIELD(odg_rqe, offset, 8, 8),
 	FIELD(odg_rqe, len, 16, 4),
@@ -173,6 +176,7 @@ static void uapi_call_numbers_stay(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ODG_RQ_CREATE, 0xda0b);
 	KUNIT_EXPECT_EQ(test, ODG_RQ_KICK, 0xda0c);
 	KUNIT_EXPECT_EQ(test, ODG_RQ_SWITCH, 0xda0f);
+	KUNIT_EXPECT_EQ(test, ODG_RQ_CANCEL, 0xda10);
 	KUNIT_EXPECT_EQ(test, ODG_SEND, 0xda0e);
 }
 
