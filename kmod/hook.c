@@ -182,7 +182,6 @@ written:
 	spin_lock(&port->lock);
 	if (unlikely(!odg_ring_has_room(&port->ring)))
 		goto no_room;
-	port->posted += ODG_COUNTS;
 	a.full = odg_payload(skb);
 	a.len = a.full;
 	a.seg_len = 0;
@@ -197,7 +196,8 @@ written:
 		odg_rq_advance(odg_binding_rq(binding), 1);
 	binding->direct += ODG_COUNTS;
 	odg_count(binding, &a);
-	odg_port_publish_unlock(port, prod);
+	odg_ring_publish(&port->ring, prod, false);
+	odg_port_unlock_tell(port);
 	if (!plain && !flags)
 		odg_binding_set_own(binding, ODG_BIND_NOT_PLAIN, false);
 	if (unlikely(binding->hist))

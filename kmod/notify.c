@@ -54,6 +54,12 @@ static void odg_notify_replace(struct odg_port *port, struct eventfd_ctx *eventf
 	mutex_lock(&port->create_lock);
 	old = rcu_replace_pointer(port->notify, eventfd,
 				  lockdep_is_held(&port->create_lock));
+	spin_lock_bh(&port->lock);
+	if (eventfd)
+		port->tell |= ODG_TELL_NOTIFY;
+	else
+		port->tell &= ~ODG_TELL_NOTIFY;
+	spin_unlock_bh(&port->lock);
 	mutex_unlock(&port->create_lock);
 	if (old) {
 		synchronize_rcu();

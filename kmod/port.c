@@ -103,7 +103,7 @@ static void odg_port_tell_end(struct odg_port *port)
 	u32 outstanding;
 
 	spin_lock_bh(&port->lock);
-	outstanding = port->posted - port->ring.prod;
+	outstanding = port->outstanding;
 	spin_unlock_bh(&port->lock);
 	if (outstanding)
 		odg_event_port_died(port, outstanding);
@@ -201,7 +201,7 @@ bool odg_port_reserve(struct odg_port *port)
 
 	spin_lock(&port->lock);
 	reserved = odg_ring_reserve(&port->ring);
-	port->posted += reserved;
+	port->outstanding += reserved;
 	spin_unlock(&port->lock);
 	return reserved;
 }
@@ -210,7 +210,7 @@ void odg_port_unreserve(struct odg_port *port)
 {
 	spin_lock(&port->lock);
 	odg_ring_unreserve(&port->ring);
-	port->posted--;
+	port->outstanding--;
 	spin_unlock(&port->lock);
 }
 
@@ -221,7 +221,7 @@ void odg_port_unreserve(struct odg_port *port)
 void odg_port_posted(struct odg_port *port, const struct odg_op *op)
 {
 	spin_lock(&port->lock);
-	port->posted++;
+	port->outstanding++;
 	port->pinned += op->pages;
 	spin_unlock(&port->lock);
 }
@@ -259,7 +259,8 @@ void odg_port_submit(struct odg_port *port, struct odg_cqe_wide *cqe,
 		     struct odg_op *op)
 {
 	struct odg_cqe_wide *entry;
-	bool notify;
+	bool quiet;
+	u32 whom;
 	u64 prod;
 
 	/* bottom halves are off: see odg_op_finish() */
@@ -274,19 +275,22 @@ void odg_port_submit(struct odg_port *port, struct odg_cqe_wide *cqe,
 		entry->cqe = cqe->cqe;
 	}
 	odg_ring_unreserve(&port->ring);
-	notify = odg_port_publish(port, prod, cqe->cqe.flags & ODG_CQE_QUIET);
+	port->outstanding--;
+	quiet = cqe->cqe.flags & ODG_CQE_QUIET;
+	odg_ring_publish(&port->ring, prod, quiet);
+	whom = odg_port_whom(port, quiet);
 	if (op)
 		odg_port_push_op(port, op);
 	spin_unlock(&port->lock);
 	trace_odg_complete(port->id, &cqe->cqe);
-	odg_port_tell(port, notify);
+	odg_port_tell(port, whom);
 }
 
 /* odg_port_tell() found that there is somebody to tell. */
-void odg_port_wake(struct odg_port *port, bool notify)
+void odg_port_wake(struct odg_port *port, u32 whom)
 {
 	wake_up_poll(&port->wait, EPOLLIN | EPOLLRDNORM);
-	if (notify)
+	if (whom & ODG_TELL_NOTIFY)
 		odg_notify_signal(port);
 }
 
@@ -302,11 +306,16 @@ void odg_port_finished(struct odg_port *port, struct odg_op *op)
 		queue_delayed_work(odg_wq, &port->reap_work, ODG_REAP_DELAY);
 }
 
+/*
+ * How many completions are unread, for one who has queued himself on port->wait: who
+ * completed before us, by the lock, is seen here, and who does after us sees him.
+ */
 u32 odg_port_unread(struct odg_port *port)
 {
 	u32 unread;
 
 	spin_lock_bh(&port->lock);
+	port->tell |= ODG_TELL_WAITER;
 	unread = odg_ring_unread(&port->ring);
 	spin_unlock_bh(&port->lock);
 	return unread;
@@ -320,9 +329,9 @@ void odg_port_get_stats(struct odg_port *port, struct odg_port_stats *stats)
 
 	spin_lock_bh(&port->lock);
 	stats->entries = odg_port_entries(port);
-	stats->outstanding = port->posted - port->ring.prod;
+	stats->outstanding = port->outstanding;
 	stats->unread = odg_ring_unread(&port->ring);
-	stats->posted = port->posted;
+	stats->posted = port->ring.prod + port->outstanding;
 	stats->completed = port->ring.prod;
 	stats->cancelled = port->cancelled;
 	stats->aborted = port->aborted;

@@ -25,11 +25,18 @@ struct odg_regions;
 struct odg_rq;
 struct pid;
 
+/* @notify is there; somebody has queued himself on @wait once. */
+#define ODG_TELL_NOTIFY	BIT(0)
+#define ODG_TELL_WAITER	BIT(1)
+#define ODG_TELL_ANY	(ODG_TELL_NOTIFY | ODG_TELL_WAITER)
+
 /**
  * struct odg_port - one open file of /dev/odgram
  * @lock: protects what has no other rule below
  * @ring: the completion queue; its producer index counts what completed
- * @posted: receives accepted; those of a ring count when they are taken
+ * @outstanding: receives and sends accepted and not completed; one of a ring counts
+ *	while it is taken
+ * @tell: ODG_TELL_*: who may have to be told of a completion
  * @notify: signalled when the program armed it, or NULL; written under
  *	@create_lock, read under RCU
  * @wait: woken at each completion
@@ -69,7 +76,8 @@ struct odg_port {
 	/* all that a completion needs: two cache lines */
 	spinlock_t lock;		/* see above */
 	struct odg_ring ring;
-	u64 posted;
+	u32 outstanding;
+	u32 tell;
 	struct eventfd_ctx __rcu *notify;
 	wait_queue_head_t wait;
 	struct odg_regions __rcu *regions;
@@ -122,43 +130,42 @@ static inline size_t odg_port_cqe_size(const struct odg_port *port)
 }
 
 /*
- * SUBMIT the entry at @prod.  port->lock is held; the answer is for odg_port_tell(),
- * after it.
+ * Who is to be told of the entry that was just published?  port->lock is held; the
+ * answer is for odg_port_tell(), after it.
  */
-static __always_inline bool odg_port_publish(struct odg_port *port, u64 prod,
-					     bool quiet)
+static inline u32 odg_port_whom(struct odg_port *port, bool quiet)
 {
-	odg_ring_publish(&port->ring, prod, quiet);
-	return unlikely(rcu_access_pointer(port->notify)) && !quiet &&
-	       odg_ring_disarm(&port->ring);
+	u32 whom = port->tell;
+
+	if (whom & ODG_TELL_NOTIFY && (quiet || !odg_ring_disarm(&port->ring)))
+		whom &= ~ODG_TELL_NOTIFY;
+	return whom;
 }
 
-void odg_port_wake(struct odg_port *port, bool notify);
+void odg_port_wake(struct odg_port *port, u32 whom);
 
 /* Wake who waits for what was published.  Bottom halves are off. */
-static __always_inline void odg_port_tell(struct odg_port *port, bool notify)
+static inline void odg_port_tell(struct odg_port *port, u32 whom)
 {
-	/*
-	 * A waiter queues itself, then looks at the ring under port->lock: if it
-	 * looked before us, the lock orders its queueing before this test; if
-	 * after, it sees the entry.
-	 */
-	if (unlikely(notify || waitqueue_active(&port->wait)))
-		odg_port_wake(port, notify);
+	if (likely(!whom))
+		return;
+	/* a waiter queues itself, then looks at the ring in odg_port_unread() */
+	if (whom & ODG_TELL_NOTIFY || waitqueue_active(&port->wait))
+		odg_port_wake(port, whom);
 }
 
-/* Both of these, for an entry that is not quiet. */
-static __always_inline void odg_port_publish_unlock(struct odg_port *port,
-						    u64 prod)
+/* The entry that was just published is not quiet. */
+static __always_inline void odg_port_unlock_tell(struct odg_port *port)
 	__releases(&port->lock)
 {
-	if (unlikely(odg_port_publish(port, prod, false))) {
+	if (unlikely(port->tell & ODG_TELL_ANY)) {
+		u32 whom = odg_port_whom(port, false);
+
 		spin_unlock(&port->lock);
-		odg_port_wake(port, true);
+		odg_port_tell(port, whom);
 		return;
 	}
 	spin_unlock(&port->lock);
-	odg_port_tell(port, false);
 }
 
 /* What a wide entry says of its making. */
