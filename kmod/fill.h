@@ -52,6 +52,17 @@ static __always_inline u64 odg_now_ns(void)
 	return ktime_get_real_fast_ns();
 }
 
+static __always_inline u64 odg_hw_ns(const struct skb_shared_info *shinfo)
+{
+	u64 none = 0;
+
+	if (likely(!(shinfo->tx_flags & SKBTX_HW_TSTAMP_NETDEV)))
+		return ktime_to_ns(shinfo->hwtstamps.hwtstamp);
+	/* with that flag the field is a cookie of the driver's, not a time */
+	OPTIMIZER_HIDE_VAR(none);
+	return none;
+}
+
 /* All fields but user_data and seq.  What is constant in @a costs nothing. */
 static __always_inline void odg_fill(struct odg_cqe *cqe, struct odg_arrival a,
 				     struct sk_buff *skb)
@@ -65,11 +76,7 @@ static __always_inline void odg_fill(struct odg_cqe *cqe, struct odg_arrival a,
 		memcpy(addrs, &ip_hdr(skb)->addrs, sizeof(addrs));
 
 	cqe->rx_ns = a.rx_ns;
-	/* with that flag the field is a cookie of the driver's, not a time */
-	if (likely(!(shinfo->tx_flags & SKBTX_HW_TSTAMP_NETDEV)))
-		cqe->hw_ns = ktime_to_ns(shinfo->hwtstamps.hwtstamp);
-	else
-		cqe->hw_ns = 0;
+	cqe->hw_ns = odg_hw_ns(shinfo);
 	cqe->drops = a.drops;
 	cqe->ifindex = skb->skb_iif;
 	cqe->status = a.full > a.len && !(a.flags & ODG_CQE_PARTIAL) ?

@@ -2,6 +2,7 @@
 #ifndef ODG_REGION_H
 #define ODG_REGION_H
 
+#include <linux/overflow.h>
 #include <linux/rcupdate.h>
 #include <linux/types.h>
 
@@ -55,12 +56,13 @@ odg_region_find(struct odg_port *port, u32 id, u64 offset, u64 len)
 {
 	const struct odg_regions *regions = rcu_dereference_bh(port->regions);
 	const struct odg_region *region;
+	u64 end;
 
 	if (unlikely(id >= regions->nr))
 		return NULL;
 	region = rcu_dereference_bh(regions->by_id[id]);
-	if (unlikely(!region || offset > region->len ||
-		     len > region->len - offset))
+	if (unlikely(!region || check_add_overflow(offset, len, &end) ||
+		     end > region->len))
 		return NULL;
 	return region;
 }

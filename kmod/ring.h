@@ -52,8 +52,8 @@ struct odg_ring {
 	u32 mask;
 	u32 entry_shift;
 	u64 prod;
+	u64 limit;
 	u32 cons;
-	u32 limit;
 	u64 bad_cons;
 };
 
@@ -65,10 +65,10 @@ void odg_ring_sync_cons(struct odg_ring *ring);
 /* Has the queue room for one more promise?  Looks at its consumer if it must. */
 static __always_inline bool odg_ring_has_room(struct odg_ring *ring)
 {
-	if (likely((u32)ring->prod != ring->limit))
+	if (likely(ring->prod != ring->limit))
 		return true;
 	odg_ring_sync_cons(ring);
-	return (u32)ring->prod != ring->limit;
+	return ring->prod != ring->limit;
 }
 
 /* RESERVE.  False when the queue has no room left for another op. */

@@ -40,7 +40,7 @@ static void ring_start_at(struct ring_test *t, u32 index)
 {
 	t->ring.prod = index;
 	t->ring.cons = index;
-	t->ring.limit = index + ENTRIES;
+	t->ring.limit = t->ring.prod + ENTRIES;
 	*t->prod = index;
 	*t->cons = index;
 }
