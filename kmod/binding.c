@@ -181,6 +181,9 @@ static struct odg_binding *odg_binding_alloc(struct sock *sk)
 		return NULL;
 
 	binding->sk = sk;
+	/* it may become one of IPv4 later, not the other way */
+	if (sk->sk_family != AF_INET)
+		binding->flags = ODG_BIND_IPV6;
 	binding->inode = sock_i_ino(sk);
 	/* one for the socket, one for the caller */
 	refcount_set(&binding->ref, 2);
@@ -403,6 +406,7 @@ int odg_binding_append(struct odg_binding *binding, struct odg_op *op)
 		op->rq_pos = odg_rq_place(binding);
 		list_add_tail(&op->node, &binding->fifo);
 		binding->depth++;
+		odg_binding_forget_seen(binding);
 		WRITE_ONCE(op->binding, binding);
 		/* behind entries of a ring that the kernel has not been told of */
 		if (rcu_access_pointer(binding->rq))

@@ -21,13 +21,21 @@ struct odg_rq;
 #define ODG_BIND_FLAGS	(ODG_BIND_DISCARD | ODG_BIND_NO_UNREACH | \
 			 ODG_BIND_NO_NETRESET | ODG_BIND_PARTIAL | \
 			 ODG_BIND_DROP_OLDEST | ODG_BIND_NO_QUEUE)
-/* Our own, beside them: there is a histogram; the plain way was in vain last time. */
-#define ODG_BIND_TIMED		(1U << 30)
+/*
+ * Our own, beside them: the ring's completions are wide; @head is a standing receive; there
+ * is a histogram; the hook notes the time for one; the socket is IPv6; the plain way was in
+ * vain last time.
+ */
+#define ODG_BIND_WIDE		(1U << 26)
+#define ODG_BIND_STANDING	(1U << 27)
+#define ODG_BIND_HIST		(1U << 28)
+#define ODG_BIND_TIMED		(1U << 29)
+#define ODG_BIND_IPV6		(1U << 30)
 #define ODG_BIND_NOT_PLAIN	(1U << 31)
 
 /* Those that a datagram has to do with. */
 #define ODG_BIND_UNUSUAL	(ODG_BIND_DISCARD | ODG_BIND_TIMED | \
-				 ODG_BIND_NOT_PLAIN)
+				 ODG_BIND_IPV6 | ODG_BIND_NOT_PLAIN)
 
 /* These are seen to in encap_rcv, which a socket with max_joined does without. */
 #define ODG_BIND_IN_HOOK (ODG_BIND_DISCARD | ODG_BIND_DROP_OLDEST | \
@@ -38,15 +46,19 @@ struct odg_rq;
  * @lock: protects what has no other rule below
  * @flags: ODG_BIND_*; read without the lock
  * @rq: the request queue, or NULL; a hint where read without the lock
- * @depth: how many ops stand in @fifo
- * @drops_told: sk_drops as of the last completion
+ * @head: the receive of @rq that is next for the straight way (hook.c): its entry, or
+ *	rq->standing
+ * @seen: the entries from @head to here are posted, as we last looked; @head if none is
+ *	known, or something stands in @fifo
  * @direct: datagrams put into an op by the hook
  * @bytes: payload delivered
  * @last_ns: arrival of the last datagram delivered
- * @hist: its latencies, or NULL if nobody asked
+ * @drops_told: sk_drops as of the last completion
+ * @depth: how many ops stand in @fifo
+ * @fifo: posted ops, oldest first
  * @sk: the socket; valid for whoever holds its file or came here through it, and
  *	for others under @lock while not @dead
- * @fifo: posted ops, oldest first
+ * @hist: its latencies, or NULL if nobody asked
  * @dead: the socket is going away or was unbound: append nothing
  * @max_joined: as in struct odg_bind; read without the lock
  * @rest: of a datagram that goes to several receives
@@ -90,15 +102,17 @@ struct odg_binding {
 	spinlock_t lock;		/* see above */
 	u32 flags;
 	struct odg_rq __rcu *rq;
-	u32 depth;
-	u32 drops_told;
+	const struct odg_rqe *head;
+	const struct odg_rqe *seen;
 	u64 direct;
 	u64 bytes;
 	u64 last_ns;
-	struct odg_hist *hist;
-	struct sock *sk;
-	struct list_head fifo;
+	u32 drops_told;
 
+	u32 depth;
+	struct list_head fifo;
+	struct sock *sk;
+	struct odg_hist *hist;
 	bool dead;
 	u32 max_joined;
 	struct odg_rest rest;
@@ -150,6 +164,13 @@ static inline void odg_binding_set_own(struct odg_binding *binding, u32 flag,
 
 	WRITE_ONCE(binding->flags, on ? binding->flags | flag :
 					binding->flags & ~flag);
+}
+
+/* What is posted in the ring has to be looked at anew.  binding->lock is held. */
+static inline void odg_binding_forget_seen(struct odg_binding *binding)
+{
+	binding->seen = binding->head;
+	odg_binding_set_own(binding, ODG_BIND_STANDING, false);
 }
 
 struct odg_binding *odg_binding_get(struct sock *sk);

@@ -82,6 +82,7 @@ static struct odg_hist *odg_hist_swap(struct odg_binding *binding,
 {
 	spin_lock_bh(&binding->lock);
 	odg_binding_set_own(binding, ODG_BIND_TIMED, timed);
+	odg_binding_set_own(binding, ODG_BIND_HIST, hist);
 	swap(hist, binding->hist);
 	spin_unlock_bh(&binding->lock);
 	return hist;

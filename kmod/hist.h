@@ -74,16 +74,18 @@ DECLARE_PER_CPU(u64, odg_hook_cycles);
  */
 static __always_inline void odg_hist_add(struct odg_hist *hist, ktime_t stamp)
 {
-	u64 ns;
+	u64 ns, mult;
 
-	if (unlikely(stamp))
+	if (unlikely(stamp)) {
 		/* less than 0 when the clock was set back */
 		ns = max_t(s64, ktime_get_real_ns() - ktime_to_ns(stamp), 0);
-	else if (likely(odg_cycle_mult))
-		ns = (odg_cycles() - this_cpu_read(odg_hook_cycles)) *
-		     odg_cycle_mult >> ODG_CYCLE_SHIFT;
-	else
-		return;
+	} else {
+		ns = odg_cycles() - this_cpu_read(odg_hook_cycles);
+		mult = odg_cycle_mult;
+		if (unlikely(!mult))
+			return;
+		ns = ns * mult >> ODG_CYCLE_SHIFT;
+	}
 	hist->sum += ns;
 	if (ns > hist->max)
 		hist->max = ns;

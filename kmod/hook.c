@@ -88,20 +88,42 @@ static bool odg_copy_to_address(struct odg_rq *rq, const struct odg_rqe *rqe,
 	       room >= odg_payload(skb) && odg_rq_copy_to_address(rq, addr, skb);
 }
 
-/* WRITE the completion of a ring's receive, the @prod'th.  port->lock is held. */
-static __always_inline void odg_write_cqe(struct odg_port *port, u64 prod,
-					  u64 user_data, struct odg_arrival a,
-					  struct sk_buff *skb)
+/* WRITE the completion of a ring's receive.  port->lock is held. */
+static __always_inline struct odg_cqe_wide *
+odg_write_cqe(struct odg_port *port, u64 user_data, struct odg_arrival a,
+	      struct sk_buff *skb)
 {
+	u64 prod = port->ring.prod;
 	struct odg_cqe_wide *cqe = odg_ring_write(&port->ring, prod);
 
 	cqe->cqe.seq = prod;
 	cqe->cqe.user_data = user_data;
 	odg_fill(&cqe->cqe, a, skb);
-	if (unlikely(odg_port_is_wide(port))) {
-		odg_fill_wide(cqe, skb, a.flags & ODG_CQE_IPV6);
-		odg_port_stamp(cqe);
+	return cqe;
+}
+
+static noinline void odg_finish_wide(struct odg_cqe_wide *cqe,
+				     const struct sk_buff *skb, u32 flags)
+{
+	odg_fill_wide(cqe, skb, flags & ODG_CQE_IPV6);
+	odg_port_stamp(cqe);
+}
+
+/* The receive has been used: what that means for it, and for its completion. */
+static __always_inline void odg_take_head(struct odg_binding *binding,
+					  struct odg_cqe_wide *cqe,
+					  const struct sk_buff *skb, u32 flags)
+{
+	if (likely(!(binding->flags & (ODG_BIND_WIDE | ODG_BIND_STANDING)))) {
+		odg_rq_advance_one(binding);
+		return;
 	}
+	if (binding->flags & ODG_BIND_WIDE)
+		odg_finish_wide(cqe, skb, flags);
+	if (!(binding->flags & ODG_BIND_STANDING))
+		odg_rq_advance_one(binding);
+	else if (odg_rq_stands_on(binding, odg_payload(skb)))
+		cqe->cqe.flags = flags | ODG_CQE_MORE;
 }
 
 /* What a completion says of where the datagram came from, and who saw when. */
@@ -115,7 +137,7 @@ static __always_inline u32 odg_cqe_flags(const struct sock *sk,
 
 /*
  * @plain: a constant, false if the datagram need not be odg_is_plain() and the receive
- *	may be a standing one, or one by address
+ *	may be one by address
  *
  * The memory is the kernel's until the completion is visible, so it is written to
  * before it is known that there is room for that: port->lock, which other sockets
@@ -127,45 +149,42 @@ static __always_inline int odg_rcv_straight(struct odg_binding *binding,
 					    struct sock *sk,
 					    struct sk_buff *skb, bool plain)
 {
-	u32 least, flags, used = 0;
 	const struct odg_region *region;
+	struct odg_cqe_wide *cqe;
 	const struct odg_rqe *rqe;
 	struct odg_arrival a;
 	struct odg_port *port;
+	bool by_address = false;
+	u64 offset, room;
 	struct odg_rq *rq;
-	u64 offset, room, prod;
 
 	spin_lock(&binding->lock);
-	rq = odg_binding_rq(binding);
-	if (unlikely(!rq || binding->depth || !odg_sockq_is_still(sk)))
+	if (unlikely(!odg_sockq_is_still(sk)))
 		goto not_straight;
-	if (unlikely(!odg_rq_head(rq, &rqe)))
+	if (unlikely(!odg_rq_head(binding, &rqe)))
 		goto not_straight;
-	flags = plain ? 0 : READ_ONCE(rqe->flags);
-	least = plain ? 0 : READ_ONCE(rqe->least);
-	if (plain && unlikely(!odg_rqe_is_plain(rqe)))
-		goto not_straight;
+	if (unlikely(!odg_rqe_is_plain(rqe))) {
+		if (odg_rq_stand(binding))
+			rqe = binding->head;
+		else if (!plain && READ_ONCE(rqe->flags) == ODG_RQE_ADDRESS)
+			by_address = true;
+		else
+			goto not_straight;
+	}
 	if (unlikely(security_sock_rcv_skb(sk, skb)))
 		goto filtered;
+	rq = odg_binding_rq(binding);
 	port = rq->port;
 	offset = READ_ONCE(rqe->offset);
 	room = READ_ONCE(rqe->len);
-	if (!plain && flags == ODG_RQE_ADDRESS) {
+	if (!plain && by_address) {
 		if (!odg_copy_to_address(rq, rqe, offset, room, skb))
 			goto not_straight;
-		least = 0;
 		goto written;
 	}
 	region = odg_region_find(port, READ_ONCE(rqe->region), offset, room);
 	if (unlikely(!region))
 		goto not_straight;
-	if (!plain) {
-		if (!odg_rq_is_straight(rq, flags, least, room))
-			goto not_straight;
-		used = rq->used;
-		offset += used;
-		room -= used;
-	}
 	if (unlikely(room < odg_payload(skb)))
 		goto not_straight;
 	if (plain || !skb->data_len)
@@ -187,20 +206,17 @@ written:
 	a.seg_len = 0;
 	a.flags = plain ? ODG_CQE_ADDR : odg_cqe_flags(sk, skb);
 	a.drops = odg_sk_drops(sk) - binding->drops_told;
-	if (!plain && least && odg_rq_stays(rq, room, least, a.len))
-		a.flags |= ODG_CQE_MORE;
-	prod = port->ring.prod;
-	odg_write_cqe(port, prod, READ_ONCE(rqe->user_data) + used, a, skb);
-	if (!(a.flags & ODG_CQE_MORE))
-		/* read anew rather than kept across the calls */
-		odg_rq_advance(odg_binding_rq(binding), 1);
+	/* found anew rather than kept across the calls */
+	rqe = binding->head;
+	cqe = odg_write_cqe(port, READ_ONCE(rqe->user_data), a, skb);
 	binding->direct += ODG_COUNTS;
 	odg_count(binding, &a);
-	odg_ring_publish(&port->ring, prod, false);
+	odg_take_head(binding, cqe, skb, a.flags);
+	odg_ring_publish(&port->ring, port->ring.prod, false);
 	odg_port_unlock_tell(port);
-	if (!plain && !flags)
+	if (!plain && !by_address)
 		odg_binding_set_own(binding, ODG_BIND_NOT_PLAIN, false);
-	if (unlikely(binding->hist))
+	if (unlikely(binding->flags & ODG_BIND_HIST))
 		odg_hist_add(binding->hist, plain ? 0 : skb->tstamp);
 	spin_unlock(&binding->lock);
 	odg_mark_arrival(sk, skb);
@@ -238,12 +254,10 @@ static noinline int odg_rcv_not_plain(struct odg_binding *binding,
 	return ret;
 }
 
-/* Of IPv4, in one piece, and without a stamp? */
-static __always_inline bool odg_is_plain(const struct sock *sk,
-					 const struct sk_buff *skb)
+/* In one piece, and without a stamp? */
+static __always_inline bool odg_is_plain(const struct sk_buff *skb)
 {
-	return likely(!(skb->data_len | skb->tstamp)) &&
-	       likely(sk->sk_family == AF_INET);
+	return !(skb->data_len | skb->tstamp);
 }
 
 /* encap_rcv: softirq, RCU, checksum verified, UDP header in front. */
@@ -263,12 +277,10 @@ int odg_encap_rcv(struct sock *sk, struct sk_buff *skb)
 			return odg_discard(binding, skb);
 		if (flags & ODG_BIND_TIMED)
 			this_cpu_write(odg_hook_cycles, odg_cycles());
-		if (flags & ODG_BIND_NOT_PLAIN)
+		if (flags & (ODG_BIND_NOT_PLAIN | ODG_BIND_IPV6))
 			return odg_rcv_not_plain(binding, sk, skb);
 	}
-	if (unlikely(odg_is_watched(sk, skb)))
-		return odg_rcv_any(binding, sk, skb);
-	if (unlikely(!odg_is_plain(sk, skb)))
+	if (unlikely(odg_is_watched(sk, skb) || !odg_is_plain(skb)))
 		return odg_rcv_not_plain(binding, sk, skb);
 	ret = odg_rcv_straight(binding, sk, skb, true);
 	if (unlikely(ret == ODG_NOT_STRAIGHT))

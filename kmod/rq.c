@@ -63,7 +63,7 @@ static void odg_rq_set_closed(struct odg_rq *rq)
 static void odg_rq_copy_entry(struct odg_rq *rq, u32 index,
 			      struct odg_rqe *copy)
 {
-	const struct odg_rqe *rqe = &rq->rqes[index & rq->mask];
+	const struct odg_rqe *rqe = &rq->shared->rqes[index & rq->mask];
 
 	copy->user_data = READ_ONCE(rqe->user_data);
 	copy->offset = READ_ONCE(rqe->offset);
@@ -71,6 +71,49 @@ static void odg_rq_copy_entry(struct odg_rq *rq, u32 index,
 	copy->region = READ_ONCE(rqe->region);
 	copy->flags = READ_ONCE(rqe->flags);
 	copy->least = READ_ONCE(rqe->least);
+}
+
+bool odg_rq_look(struct odg_binding *binding)
+{
+	struct odg_rq *rq = odg_binding_rq(binding);
+	u32 slot, posted;
+
+	if (!rq || binding->depth)
+		return false;
+	slot = rq->cons & rq->mask;
+	posted = min(odg_rq_posted(rq), rq->mask + 1 - slot);
+	binding->head = &rq->shared->rqes[slot];
+	binding->seen = binding->head + posted;
+	return posted;
+}
+
+/**
+ * odg_rq_stand - see whether a receive is a standing one that has something left
+ * @binding: its lock is held; an entry is at the head that is not plain
+ *
+ * If so, it is at the head as a plain one from now on, until it is over or taken by the
+ * other way than the straight: one look at its entry does for many datagrams.
+ */
+bool odg_rq_stand(struct odg_binding *binding)
+{
+	struct odg_rq *rq = odg_binding_rq(binding);
+	struct odg_rqe rqe;
+
+	odg_rq_copy_entry(rq, rq->cons, &rqe);
+	if (rqe.flags != ODG_RQE_STANDING || !rqe.least ||
+	    rqe.least > rqe.len || rqe.len <= rq->used)
+		return false;
+	rq->least = rqe.least;
+	rq->standing = (struct odg_rqe) {
+		.user_data = rqe.user_data + rq->used,
+		.offset = rqe.offset + rq->used,
+		.len = rqe.len - rq->used,
+		.region = rqe.region,
+	};
+	binding->head = &rq->standing;
+	binding->seen = binding->head + 1;
+	odg_binding_set_own(binding, ODG_BIND_STANDING, true);
+	return true;
 }
 
 /* A standing receive: what is left of its memory.  0, or why it cannot be used. */
@@ -196,7 +239,7 @@ static u32 odg_rq_skip_dead(struct odg_rq *rq, u32 posted)
 	u32 nr = 0, seg = 0;
 
 	while (nr < posted && (seg || nr < ODG_DEAD_AT_ONCE)) {
-		const struct odg_rqe *rqe = &rq->rqes[(rq->cons + nr) & rq->mask];
+		const struct odg_rqe *rqe = &rq->shared->rqes[(rq->cons + nr) & rq->mask];
 		u32 flags = READ_ONCE(rqe->flags);
 
 		if (!seg && !(flags & ODG_RQE_DEAD))
@@ -225,7 +268,7 @@ bool odg_rq_target(struct odg_rq *rq, struct odg_target *target)
 
 	/* bounded: another CPU might post bad entries as fast as we take them */
 	for (tries = 0; tries < ODG_BAD_ENTRIES_AT_ONCE; tries++) {
-		u32 posted = odg_rq_look(rq);
+		u32 posted = odg_rq_posted(rq);
 		int ret;
 
 		if (!posted) {
@@ -261,8 +304,10 @@ u32 odg_rq_take(const struct odg_target *target, u32 len)
 	u32 flags = odg_rq_cqe_flags(target->flags);
 
 	if (target->least &&
-	    odg_rq_stays(rq, target->room, target->least, len))
+	    odg_rq_stays(rq, target->room, target->least, len)) {
+		odg_binding_forget_seen(rq->binding);
 		return flags | ODG_CQE_MORE;
+	}
 	rq->used = 0;
 	odg_rq_advance(rq, target->taken);
 	return flags;
@@ -298,6 +343,15 @@ static void odg_rq_reap(struct odg_port *port)
 	}
 }
 
+/* The binding's queue from now on, or NULL.  binding->lock is held. */
+static void odg_rq_set(struct odg_binding *binding, struct odg_rq *rq)
+{
+	rcu_assign_pointer(binding->rq, rq);
+	odg_binding_set_own(binding, ODG_BIND_WIDE,
+			    rq && odg_port_is_wide(rq->port));
+	odg_binding_forget_seen(binding);
+}
+
 static int odg_rq_install(struct odg_port *port, struct odg_rq *rq,
 			  struct odg_binding *binding)
 {
@@ -315,7 +369,7 @@ static int odg_rq_install(struct odg_port *port, struct odg_rq *rq,
 		ret = -EEXIST;
 	} else {
 		rq->binding = binding;
-		rcu_assign_pointer(binding->rq, rq);
+		odg_rq_set(binding, rq);
 		/* datagrams that wait already: the program has to kick */
 		odg_drain(binding);
 	}
@@ -372,7 +426,6 @@ static int odg_rq_create_for(struct odg_port *port, struct odg_rq_create *arg,
 		odg_rq_free(rq);
 		return -ENOMEM;
 	}
-	rq->rqes = rq->shared->rqes;
 	ret = arg->flags & ODG_RQ_SPARE ? odg_rq_keep_spare(port, rq) :
 					  odg_rq_install(port, rq, binding);
 	if (ret) {
@@ -466,12 +519,11 @@ static int odg_rq_switch_to(struct odg_rq *new, struct odg_rq *old,
 		ret = -EAGAIN;
 	} else {
 		new->cons = old->cons;
-		new->seen = old->cons;
 		new->used = old->used;
 		new->shared->cons = old->cons;
 		new->shared->prod = prod;
 		new->binding = binding;
-		rcu_assign_pointer(binding->rq, new);
+		odg_rq_set(binding, new);
 		odg_rq_set_closed(old);
 		WRITE_ONCE(old->binding, NULL);
 		llist_add(&old->dead, &old->port->dead_rqs);
@@ -512,9 +564,9 @@ out:
 
 static int odg_rq_cancel_at(struct odg_rq *rq, u32 index, u64 user_data)
 {
-	struct odg_rqe *rqe = &rq->rqes[index & rq->mask];
+	struct odg_rqe *rqe = &rq->shared->rqes[index & rq->mask];
 	struct odg_cqe_wide cqe = { .cqe.status = -ECANCELED };
-	u32 posted = odg_rq_look(rq), tries, flags;
+	u32 posted = odg_rq_posted(rq), tries, flags;
 	struct odg_port *port = rq->port;
 	bool first = index == rq->cons;
 
@@ -534,7 +586,7 @@ static int odg_rq_cancel_at(struct odg_rq *rq, u32 index, u64 user_data)
 	odg_port_submit(port, &cqe, NULL);
 	odg_port_cancelled(port);
 	for (tries = 0; tries < ODG_BAD_ENTRIES_AT_ONCE; tries++) {
-		if (!odg_rq_skip_dead(rq, odg_rq_look(rq)))
+		if (!odg_rq_skip_dead(rq, odg_rq_posted(rq)))
 			break;
 	}
 	return 1;
@@ -607,7 +659,7 @@ void odg_rq_port_gone(struct odg_port *port)
 			spin_lock_bh(&binding->lock);
 			if (rq->binding) {
 				WRITE_ONCE(rq->binding, NULL);
-				RCU_INIT_POINTER(binding->rq, NULL);
+				odg_rq_set(binding, NULL);
 			}
 			spin_unlock_bh(&binding->lock);
 		}
@@ -633,7 +685,7 @@ void odg_rq_socket_gone(struct odg_binding *binding)
 	port = rq->port;
 	odg_rq_set_closed(rq);
 	/* what comes later was posted by who could see that */
-	end = rq->cons + odg_rq_look(rq);
+	end = rq->cons + odg_rq_posted(rq);
 	while (rq->cons != end) {
 		struct odg_target target;
 
@@ -646,7 +698,7 @@ void odg_rq_socket_gone(struct odg_binding *binding)
 		odg_rq_fail(&target, -ECANCELED);
 		odg_port_aborted(port);
 	}
-	RCU_INIT_POINTER(binding->rq, NULL);
+	odg_rq_set(binding, NULL);
 	WRITE_ONCE(rq->binding, NULL);
 	llist_add(&rq->dead, &port->dead_rqs);
 }

@@ -9,9 +9,9 @@
 #include <linux/workqueue.h>
 #include <asm/barrier.h>
 
+#include "binding.h"
 #include "region.h"
 
-struct odg_binding;
 struct odg_cqe_wide;
 struct odg_op;
 struct odg_rq_pages;
@@ -41,12 +41,12 @@ struct odg_rq_shared {
  * @port: whose it is
  * @binding: the socket's binding, NULL once that is gone; binding->lock
  * @shared: indices, flags and entries, mapped by the program as well
- * @rqes: the entries in it
  * @mask: number of entries, a power of two, less one
  * @cons: next entry to take; binding->lock.  The shared copy only tells it.
- * @seen: entries before it are posted, as we last looked; never behind @cons;
- *	binding->lock
  * @used: bytes used of the standing receive at the head; binding->lock
+ * @standing: what is left of it, as it was when we last looked, in the shape of a plain
+ *	one; binding->lock
+ * @least: it stays while it has so many bytes left; binding->lock
  * @id: index in port->rqs
  * @pages: for receives that name addresses, or NULL if none may; constant
  * @segs: memory of the receive at the head, as last read: @addr, or if that is NULL,
@@ -58,11 +58,11 @@ struct odg_rq {
 	struct odg_port *port;
 	struct odg_binding *binding;
 	struct odg_rq_shared *shared;
-	struct odg_rqe *rqes;
 	u32 mask;
 	u32 cons;
-	u32 seen;
 	u32 used;
+	u32 least;
+	struct odg_rqe standing;
 	u32 id;
 	struct odg_rq_pages *pages;
 	struct {
@@ -123,13 +123,26 @@ static inline bool odg_rq_waiting(struct odg_rq *rq)
 }
 
 /* What is at the head has been read. */
-static __always_inline void odg_rq_advance(struct odg_rq *rq, u32 taken)
+static __always_inline void __odg_rq_advance(struct odg_rq *rq, u32 taken)
 {
 	u32 cons = rq->cons + taken;
 
 	WRITE_ONCE(rq->cons, cons);
 	/* by the program's acquire of cons: it may use the entries again */
 	smp_store_release(&rq->shared->cons, cons);
+}
+
+static inline void odg_rq_advance(struct odg_rq *rq, u32 taken)
+{
+	odg_binding_forget_seen(rq->binding);
+	__odg_rq_advance(rq, taken);
+}
+
+/* The same of the one that odg_rq_head() told. */
+static __always_inline void odg_rq_advance_one(struct odg_binding *binding)
+{
+	binding->head++;
+	__odg_rq_advance(odg_binding_rq(binding), 1);
 }
 
 /* How many entries the program says are posted; 0 if we do not believe it. */
@@ -141,31 +154,20 @@ static inline u32 odg_rq_posted(const struct odg_rq *rq)
 	return posted <= rq->mask + 1 ? posted : 0;
 }
 
-/*
- * How many entries are posted, looked at anew; 0 if we do not believe it.  Whoever takes
- * some asks here before, so that seen is never behind cons.
- */
-static inline u32 odg_rq_look(struct odg_rq *rq)
-{
-	u32 posted = odg_rq_posted(rq);
-
-	if (posted)
-		rq->seen = rq->cons + posted;
-	return posted;
-}
+bool odg_rq_look(struct odg_binding *binding);
+bool odg_rq_stand(struct odg_binding *binding);
 
 /*
- * Is one posted?  @rqe is the entry at the head; its fields are to be read once each.
- * The program's index is looked at when all that was seen is taken, not each time.
+ * Is a receive posted in the ring, and none before it by call?  @rqe is its first entry,
+ * whose fields are to be read once each.  The program's index is looked at when all that
+ * was seen is taken, not each time.  binding->lock is held.
  */
-static __always_inline bool odg_rq_head(struct odg_rq *rq,
+static __always_inline bool odg_rq_head(struct odg_binding *binding,
 					const struct odg_rqe **rqe)
 {
-	u32 cons = rq->cons;
-
-	if (unlikely(cons == rq->seen) && !odg_rq_look(rq))
+	if (unlikely(binding->head == binding->seen) && !odg_rq_look(binding))
 		return false;
-	*rqe = &rq->rqes[cons & rq->mask];
+	*rqe = binding->head;
 	return true;
 }
 
@@ -176,18 +178,6 @@ static_assert(offsetof(struct odg_rqe, least) ==
 static __always_inline bool odg_rqe_is_plain(const struct odg_rqe *rqe)
 {
 	return !READ_ONCE(*(const u64 *)&rqe->flags);
-}
-
-/*
- * Is the receive at the head, of @len bytes, with what its other fields say, plain or a
- * standing one that has something left?
- */
-static inline bool odg_rq_is_straight(const struct odg_rq *rq, u32 flags,
-				      u32 least, u32 len)
-{
-	if (flags == ODG_RQE_STANDING)
-		return least && least <= len && rq->used < len;
-	return !(flags | least | rq->used);
 }
 
 /*
@@ -203,6 +193,25 @@ static inline bool odg_rq_stays(struct odg_rq *rq, u32 room, u32 least, u32 len)
 		return false;
 	}
 	rq->used += next;
+	return true;
+}
+
+/*
+ * The same of the one that odg_rq_stand() put at the head, and the receive is over if not.
+ */
+static inline bool odg_rq_stands_on(struct odg_binding *binding, u32 len)
+{
+	struct odg_rq *rq = odg_binding_rq(binding);
+	u32 used = rq->used;
+
+	if (!odg_rq_stays(rq, rq->standing.len, rq->least, len)) {
+		odg_rq_advance(rq, 1);
+		return false;
+	}
+	used = rq->used - used;
+	rq->standing.user_data += used;
+	rq->standing.offset += used;
+	rq->standing.len -= used;
 	return true;
 }
 

@@ -220,7 +220,7 @@ static u32 odg_rq_plan(struct odg_rq *rq, struct odg_binding *binding,
 		fetched->index = rq->pages->missed;
 		fetched->tries = 0;
 	}
-	posted = odg_rq_look(rq);
+	posted = odg_rq_posted(rq);
 	if (posted && rq->cons == fetched->index &&
 	    !odg_rq_read(rq, posted, &target))
 		nr = odg_rq_spans(rq, min(rq->pages->missed_len, target.room),

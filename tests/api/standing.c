@@ -217,7 +217,10 @@ static void deregistered_under_it_is_an_error(void **state)
 	drop_ring(&q);
 }
 
-/* The entry is read at each datagram, and believed no more than the first time. */
+/*
+ * Datagrams that fit do not look at the entry again; one that does not fit goes by the
+ * other way, which does, and believes it no more than the first time.
+ */
 static void inv5_entry_that_changes_under_it(void **state)
 {
 	static const struct odg_rqe rows[] = {
@@ -228,6 +231,7 @@ static void inv5_entry_that_changes_under_it(void **state)
 		{ .len = ~0U, .least = 1, .flags = ODG_RQE_STANDING },
 		{ .len = 4096, .least = 1, .flags = ~ODG_RQE_DEAD },
 	};
+	static const char too_long[5000];
 	struct rq_fix q;
 
 	setup_ring(&q, *state, 8);
@@ -244,11 +248,14 @@ static void inv5_entry_that_changes_under_it(void **state)
 		e->least = rows[i].least;
 		e->flags = rows[i].flags;
 		send_str(q.f->tx, q.f->rx, "y");
+		reap_at(&q, 64, 1, true);
+		send_to(q.f->tx, q.f->rx, too_long, sizeof(too_long));
 		want_true(reap(&q.f->p)->status < 0);
-		native_recv(q.f->rx, "y", 1);
+		native_recv(q.f->rx, too_long, sizeof(too_long));
 		want(ring_cons(&q), i + 1);
 	}
-	want_true(is_poison(q.mem + 1, REGION_LEN - 1));
+	want_true(is_poison(q.mem + 1, 63));
+	want_true(is_poison(q.mem + 65, REGION_LEN - 65));
 	drop_ring(&q);
 }
 
