@@ -25,18 +25,19 @@ struct kept {
 typedef _Atomic(struct kept *) entry;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static atomic_bool any_event;		/* was there ever one? */
+atomic_bool odgw_assoc_any_event;
 static _Atomic(entry *) chunks[MAX_CHUNKS];
 
 /* entry_of - of a descriptor; NULL: it never had anything */
 static entry *entry_of(int fd)
 {
+	unsigned int nr = (unsigned int)fd;	/* shifts, where int is divided */
 	entry *chunk = NULL;
 
-	if (fd / CHUNK < MAX_CHUNKS)
-		chunk = atomic_load_explicit(&chunks[fd / CHUNK],
+	if (nr / CHUNK < MAX_CHUNKS)
+		chunk = atomic_load_explicit(&chunks[nr / CHUNK],
 					     memory_order_acquire);
-	return chunk ? &chunk[fd % CHUNK] : NULL;
+	return chunk ? &chunk[nr % CHUNK] : NULL;
 }
 
 static bool has_any(int fd)
@@ -109,12 +110,13 @@ bool odgw_assoc_share(int fd, int copy)
 struct odgw_assoc odgw_assoc_get(int fd)
 {
 	struct odgw_assoc a = { 0 };
+	entry *e = entry_of(fd);
 	struct kept *k;
 
-	if (!has_any(fd))
+	if (!e || !atomic_load_explicit(e, memory_order_relaxed))
 		return a;
 	pthread_mutex_lock(&lock);
-	k = find(fd);
+	k = atomic_load(e);
 	if (k)
 		a = (struct odgw_assoc){ k->port, k->key, k->modes };
 	if (a.port)
@@ -170,7 +172,7 @@ struct odgw_event *odgw_assoc_event(int fd, int *err)
 	k = use(fd);
 	if (k && !k->event) {
 		k->event = odgw_event_new(true, false, err);
-		atomic_store(&any_event, true);
+		atomic_store(&odgw_assoc_any_event, true);
 		fresh = k->event && !(k->modes & FILE_SKIP_SET_EVENT_ON_HANDLE);
 	}
 	if (k)
@@ -187,11 +189,11 @@ struct odgw_event *odgw_assoc_event(int fd, int *err)
  * Few programs wait for sockets.  Who completes an op and finds no event yet did so,
  * with the queue locked, before odgw_assoc_event() asks whether one is in flight.
  */
-void odgw_assoc_signal(int fd, bool signaled)
+void odgw_assoc_signal_any(int fd, bool signaled)
 {
 	struct kept *k;
 
-	if (!atomic_load(&any_event) || !has_any(fd))
+	if (!has_any(fd))
 		return;
 	pthread_mutex_lock(&lock);
 	k = find(fd);

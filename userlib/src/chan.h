@@ -10,6 +10,7 @@ struct odgw_record {
 	struct odgw_op op;
 	_Atomic uint64_t id;	/* for cancelling; ODGW_STARTING while it starts */
 	pid_t tid;
+	uint32_t index;			/* of the record */
 	uint32_t serial;
 	uint32_t at;			/* if it is stored: its index in the request queue */
 	bool stored;			/* there, and so it has no id and rings no bell */
@@ -34,15 +35,24 @@ struct odgw_chan {
 	struct odgw_record records[];
 };
 
-struct odgw_chan *odgw_chan_get(struct odgw_chan *chan);
-void odgw_chan_put(struct odgw_chan *chan);
 void odgw_chan_destroy(struct odgw_chan *chan);	/* whoever refers to it */
 void odgw_chan_forget(struct odgw_chan *chan);	/* in the child: so are its ops */
 
-static inline uint64_t odgw_record_user_data(const struct odgw_chan *chan,
-					     const struct odgw_record *rec)
+static inline struct odgw_chan *odgw_chan_get(struct odgw_chan *chan)
 {
-	return (uint64_t)rec->serial << 32 | (uint32_t)(rec - chan->records);
+	atomic_fetch_add_explicit(&chan->refs, 1, memory_order_relaxed);
+	return chan;
+}
+
+static inline void odgw_chan_put(struct odgw_chan *chan)
+{
+	if (atomic_fetch_sub(&chan->refs, 1) == 1)
+		odgw_chan_destroy(chan);
+}
+
+static inline uint64_t odgw_record_user_data(const struct odgw_record *rec)
+{
+	return (uint64_t)rec->serial << 32 | rec->index;
 }
 
 /* odgw_record_renew - it is another op's from now on */
@@ -57,8 +67,17 @@ static inline void odgw_record_renew(struct odgw_record *rec)
 
 /* Store a receive that has a record.  False: it is to be posted by call. */
 bool odgw_rqs_store(struct odgw_queue *q, struct odgw_record *rec);
-/* The op ends, in whatever way; whether it was stored. */
-bool odgw_rqs_left(struct odgw_record *rec);
+/* odgw_rqs_left - the op ends, in whatever way; whether it was stored */
+static inline bool odgw_rqs_left(struct odgw_record *rec)
+{
+	if (!rec->stored)
+		return false;
+	rec->stored = false;
+	if (rec->op.ev)
+		odgw_event_silence_ends(rec->op.ev);
+	return true;
+}
+
 /* End it as cancelled; false: it has completed. */
 bool odgw_rqs_cancel(struct odgw_queue *q, struct odgw_record *rec);
 /*

@@ -143,25 +143,28 @@ static void learn(struct odgw_rqs *rqs, const struct odgw_op *op,
 
 /* Storing */
 
-static bool can_store(const struct odgw_chan *chan, const struct odgw_op *op)
+/* place_for - the request queue where it can be stored now; or NULL */
+static struct slot *place_for(const struct odgw_chan *chan,
+			      const struct odgw_op *op)
 {
+	const struct odg_seg *seg = op->segs, *end = seg + op->nr_segs;
 	struct odgw_rqs *rqs = chan->rqs;
-	const struct slot *slot;
-	unsigned int i;
+	struct slot *slot;
 
 	if (!rqs)
-		return false;
+		return NULL;
 	slot = slot_of(rqs, op->fd);
 	if (!slot->open || slot->fd != op->fd ||
 	    __atomic_load_n(slot->rq.__flags, __ATOMIC_RELAXED) ||
 	    op->nr_segs > ODG_MAX_RQ_SEGS ||
 	    op->nr_segs > odg_rq_room(&slot->rq) ||
 	    changes_now(chan) != rqs->changes)
-		return false;
-	for (i = 0; i < op->nr_segs; i++)
-		if (!is_kept(rqs, &op->segs[i]))
-			return false;
-	return true;
+		return NULL;
+	do {
+		if (!is_kept(rqs, seg))
+			return NULL;
+	} while (++seg < end);
+	return slot;
 }
 
 /* can_be_silent - nobody relies on the bell of its event, and nobody will */
@@ -208,18 +211,16 @@ static bool answer_flags(struct slot *slot, struct odgw_record *rec,
 
 bool odgw_rqs_store(struct odgw_queue *q, struct odgw_record *rec)
 {
-	struct odgw_chan *chan = q->chan;
-	struct slot *slot;
+	struct slot *slot = place_for(q->chan, &rec->op);
 	struct odg_rq *rq;
 	uint32_t flags;
 
-	if (!can_store(chan, &rec->op) || !can_be_silent(q, rec->op.ev))
+	if (!slot || !can_be_silent(q, rec->op.ev))
 		return false;
-	slot = slot_of(chan->rqs, rec->op.fd);
 	rq = &slot->rq;
 	rec->stored = true;
 	rec->at = odg_rq_next(rq);
-	write_entries(rq, &rec->op, odgw_record_user_data(chan, rec));
+	write_entries(rq, &rec->op, odgw_record_user_data(rec));
 	/* Release: (E) of <linux/odgram.h>, entries before the index */
 	__atomic_store_n(rq->__prod, rq->__next, __ATOMIC_RELEASE);
 	/* (G): the index before the look at the flags */
@@ -228,22 +229,12 @@ bool odgw_rqs_store(struct odgw_queue *q, struct odgw_record *rec)
 	return !flags || answer_flags(slot, rec, flags);
 }
 
-bool odgw_rqs_left(struct odgw_record *rec)
-{
-	if (!rec->stored)
-		return false;
-	rec->stored = false;
-	if (rec->op.ev)
-		odgw_event_silence_ends(rec->op.ev);
-	return true;
-}
-
 bool odgw_rqs_cancel(struct odgw_queue *q, struct odgw_record *rec)
 {
 	struct odg_rq_cancel cancel = {
 		.size = sizeof(cancel),
 		.fd = rec->op.fd,
-		.user_data = odgw_record_user_data(q->chan, rec),
+		.user_data = odgw_record_user_data(rec),
 		.index = rec->at,
 	};
 	int ret = odgn_port_call(q->chan->port, ODG_RQ_CANCEL, &cancel);

@@ -66,8 +66,17 @@ int odgw_assoc_add_modes(int fd, unsigned char modes);
  * memory or no descriptor.
  */
 struct odgw_event *odgw_assoc_event(int fd, int *err);
-/* An op was started (false), or one without an event has completed (true). */
-void odgw_assoc_signal(int fd, bool signaled);
+extern atomic_bool odgw_assoc_any_event;	/* was there ever one? */
+
+void odgw_assoc_signal_any(int fd, bool signaled);
+
+/* odgw_assoc_signal - an op was started (false), or one without event completed (true) */
+static inline void odgw_assoc_signal(int fd, bool signaled)
+{
+	if (atomic_load(&odgw_assoc_any_event))
+		odgw_assoc_signal_any(fd, signaled);
+}
+
 void odgw_assoc_forget(int fd);		/* before the descriptor is closed */
 void odgw_assoc_lock(void);
 void odgw_assoc_unlock(void);

@@ -51,6 +51,7 @@ static int make_chan(struct odgw_queue *q)
 	chan->changes = odgn_port_changes(chan->port);
 	chan->entries = q->entries;
 	for (i = chan->entries; i-- > 0;) {
+		chan->records[i].index = i;
 		chan->records[i].next_free = chan->first_free;
 		chan->first_free = i + 1;
 	}
@@ -65,12 +66,6 @@ static int make_chan(struct odgw_queue *q)
 static int open_chan(struct odgw_queue *q)
 {
 	return q->chan ? 0 : make_chan(q);
-}
-
-struct odgw_chan *odgw_chan_get(struct odgw_chan *chan)
-{
-	atomic_fetch_add_explicit(&chan->refs, 1, memory_order_relaxed);
-	return chan;
 }
 
 static void close_port(struct odgw_chan *chan)
@@ -103,12 +98,6 @@ void odgw_chan_forget(struct odgw_chan *chan)
 	odgw_chan_destroy(chan);
 }
 
-void odgw_chan_put(struct odgw_chan *chan)
-{
-	if (atomic_fetch_sub(&chan->refs, 1) == 1)
-		odgw_chan_destroy(chan);
-}
-
 /* take_record - for one op; lock held */
 static int take_record(struct odgw_queue *q, const struct odgw_op *op,
 		       struct odgw_record **out)
@@ -139,7 +128,7 @@ static void free_record(struct odgw_chan *chan, struct odgw_record *rec)
 {
 	rec->state = ODGW_FREE;
 	rec->next_free = chan->first_free;
-	chan->first_free = rec - chan->records + 1;
+	chan->first_free = rec->index + 1;
 }
 
 /*
@@ -292,31 +281,23 @@ static int settle(struct odgw_queue *q, struct odgw_chan *chan,
 	return ret;
 }
 
-int odgw_queue_start(struct odgw_queue *q, const struct odgw_op *op,
-		     odgw_start start, void *arg, struct odgw_end *end)
+/* start_by_call - with a record; lock held, and released */
+static int start_by_call(struct odgw_queue *q, struct odgw_record *rec,
+			 const struct odgw_op *op, odgw_start start, void *arg,
+			 struct odgw_end *end)
 {
 	struct odg_cqe_wide done;
-	struct odgw_ticket ticket = { .done = &done };
-	uint64_t starting, changes;
-	struct odgw_chan *chan;
-	struct odgw_record *rec;
+	struct odgw_chan *chan = odgw_chan_get(q->chan);
+	struct odgw_ticket ticket = {
+		.user_data = odgw_record_user_data(rec),
+		.eventfd = op->ev ? op->ev->fd : -1,
+		.done = &done,
+	};
+	uint64_t starting = ODGW_STARTING(rec->serial);
+	uint64_t changes = op->segs ? odgw_rqs_changes(q, op) : 0;
 	int ret;
 
-	pthread_mutex_lock(&q->lock);
-	ret = take_record(q, op, &rec);
-	if (!ret && op->segs && odgw_rqs_store(q, rec))
-		ret = WSA_IO_PENDING;
-	if (ret) {
-		pthread_mutex_unlock(&q->lock);
-		return ret;
-	}
-	chan = odgw_chan_get(q->chan);
-	starting = ODGW_STARTING(rec->serial);
-	ticket.user_data = odgw_record_user_data(chan, rec);
-	ticket.eventfd = op->ev ? op->ev->fd : -1;
-	changes = op->segs ? odgw_rqs_changes(q, op) : 0;
 	pthread_mutex_unlock(&q->lock);
-
 	ret = start(chan->port, &ticket, arg);
 	if (!ret) {
 		/* Unless it has completed meanwhile: it may be another op's now. */
@@ -328,6 +309,22 @@ int odgw_queue_start(struct odgw_queue *q, const struct odgw_op *op,
 		ret = settle(q, chan, rec, &ticket, ret, end);
 	}
 	odgw_chan_put(chan);
+	return ret;
+}
+
+int odgw_queue_start(struct odgw_queue *q, const struct odgw_op *op,
+		     odgw_start start, void *arg, struct odgw_end *end)
+{
+	struct odgw_record *rec;
+	int ret;
+
+	pthread_mutex_lock(&q->lock);
+	ret = take_record(q, op, &rec);
+	if (!ret && op->segs && odgw_rqs_store(q, rec))
+		ret = WSA_IO_PENDING;
+	if (!ret)
+		return start_by_call(q, rec, op, start, arg, end);
+	pthread_mutex_unlock(&q->lock);
 	return ret;
 }
 

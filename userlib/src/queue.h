@@ -199,7 +199,18 @@ bool odgw_queue_stats(int fd, struct odg_sock_stats *stats);
 
 /* waiter.c: waiting for one op */
 
-void odgw_waiters_wake(LPWSAOVERLAPPED ov);
+extern atomic_uint odgw_nr_waiters;
+void odgw_waiters_wake_any(LPWSAOVERLAPPED ov);
+
+/* odgw_waiters_wake - after Internal has been written */
+static inline void odgw_waiters_wake(LPWSAOVERLAPPED ov)
+{
+	/* Sequentially consistent, as is add(): it looks at Internal afterwards. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load(&odgw_nr_waiters))
+		odgw_waiters_wake_any(ov);
+}
+
 /*
  * Wait until @ov is complete, or its event is signaled, which is then taken.
  * WSA_OPERATION_ABORTED: @ov is not in flight in this process.

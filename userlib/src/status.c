@@ -257,8 +257,9 @@ uint32_t odgw_status_from_cqe(const struct odg_cqe *cqe)
 {
 	size_t i;
 
-	if (!cqe->status && cqe->flags & ODG_CQE_PARTIAL)
-		return STATUS_RECEIVE_PARTIAL;
+	if (!cqe->status)
+		return cqe->flags & ODG_CQE_PARTIAL ? STATUS_RECEIVE_PARTIAL :
+						      STATUS_SUCCESS;
 	for (i = 0; i < ARRAY_SIZE(completions); i++)
 		if (completions[i].err == -cqe->status)
 			return completions[i].status;

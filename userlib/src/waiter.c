@@ -22,17 +22,12 @@ struct waiter {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct waiter *waiters;
-static atomic_uint nr_waiters;
+atomic_uint odgw_nr_waiters;
 
-/* After Internal has been written. */
-void odgw_waiters_wake(LPWSAOVERLAPPED ov)
+void odgw_waiters_wake_any(LPWSAOVERLAPPED ov)
 {
 	struct waiter *w;
 
-	/* Sequentially consistent, as is add(): it looks at Internal afterwards. */
-	atomic_thread_fence(memory_order_seq_cst);
-	if (!atomic_load(&nr_waiters))
-		return;
 	pthread_mutex_lock(&lock);
 	for (w = waiters; w; w = w->next)
 		if (w->ov == ov)
@@ -45,7 +40,7 @@ static void add(struct waiter *w)
 	pthread_mutex_lock(&lock);
 	w->next = waiters;
 	waiters = w;
-	atomic_fetch_add(&nr_waiters, 1);
+	atomic_fetch_add(&odgw_nr_waiters, 1);
 	pthread_mutex_unlock(&lock);
 }
 
@@ -79,7 +74,7 @@ static void leave(void *arg)
 	while (*p != w)
 		p = &(*p)->next;
 	*p = w->next;
-	atomic_fetch_sub(&nr_waiters, 1);
+	atomic_fetch_sub(&odgw_nr_waiters, 1);
 	pthread_mutex_unlock(&lock);
 	unwatch(w, false);
 	odgw_queue_unwatch(w->chan);
@@ -201,5 +196,5 @@ void odgw_waiters_unlock(void)
 void odgw_waiters_forked(void)
 {
 	waiters = NULL;
-	atomic_store(&nr_waiters, 0);
+	atomic_store(&odgw_nr_waiters, 0);
 }
