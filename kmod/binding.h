@@ -22,10 +22,11 @@ struct odg_rq;
 			 ODG_BIND_NO_NETRESET | ODG_BIND_PARTIAL | \
 			 ODG_BIND_DROP_OLDEST | ODG_BIND_NO_QUEUE)
 /*
- * Our own, beside them: the ring's completions are wide; @head is a standing receive; there
- * is a histogram; the hook notes the time for one; the socket is IPv6; the plain way was in
- * vain last time.
+ * Our own, beside them: its ring's port is another's, too, or has somebody to tell; the
+ * ring's completions are wide; @head is a standing receive; there is a histogram; the hook
+ * notes the time for one; the socket is IPv6; the plain way was in vain last time.
  */
+#define ODG_BIND_SHARED		(1U << 25)
 #define ODG_BIND_WIDE		(1U << 26)
 #define ODG_BIND_STANDING	(1U << 27)
 #define ODG_BIND_HIST		(1U << 28)

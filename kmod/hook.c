@@ -10,7 +10,8 @@
  * which nothing is posted by call; while nobody traces.  What sk_filter_trim_cap()
  * would come to then is to ask the LSM.  All else goes by odg_rcv_any() (recv.c).
  *
- * Locks: binding->lock, and for the completion port->lock inside.
+ * Locks: binding->lock, and for the completion port->lock inside, unless the binding is
+ * port->sole.
  */
 #include <linux/bpf-cgroup.h>
 #include <linux/odgram.h>
@@ -126,6 +127,17 @@ static __always_inline void odg_take_head(struct odg_binding *binding,
 		cqe->cqe.flags = flags | ODG_CQE_MORE;
 }
 
+/* To its port's sole binding the lock that it has is enough. */
+static __always_inline void odg_lock_ring(const struct odg_binding *binding,
+					  struct odg_port *port)
+	__acquires(&port->lock)
+{
+	if (unlikely(binding->flags & ODG_BIND_SHARED))
+		spin_lock(&port->lock);
+	else
+		__acquire(&port->lock);
+}
+
 /* What a completion says of where the datagram came from, and who saw when. */
 static __always_inline u32 odg_cqe_flags(const struct sock *sk,
 					 const struct sk_buff *skb)
@@ -198,7 +210,7 @@ written:
 	else
 		a.rx_ns = ktime_to_ns(skb->tstamp);
 
-	spin_lock(&port->lock);
+	odg_lock_ring(binding, port);
 	if (unlikely(!odg_ring_has_room(&port->ring)))
 		goto no_room;
 	a.full = odg_payload(skb);
@@ -213,7 +225,10 @@ written:
 	odg_count(binding, &a);
 	odg_take_head(binding, cqe, skb, a.flags);
 	odg_ring_publish(&port->ring, port->ring.prod, false);
-	odg_port_unlock_tell(port);
+	if (unlikely(binding->flags & ODG_BIND_SHARED))
+		odg_port_unlock_tell(port);
+	else
+		__release(&port->lock);
 	if (!plain && !by_address)
 		odg_binding_set_own(binding, ODG_BIND_NOT_PLAIN, false);
 	if (unlikely(binding->flags & ODG_BIND_HIST))
@@ -225,7 +240,10 @@ written:
 	return ODG_CONSUMED;
 
 no_room:
-	spin_unlock(&port->lock);
+	if (binding->flags & ODG_BIND_SHARED)
+		spin_unlock(&port->lock);
+	else
+		__release(&port->lock);
 	spin_unlock(&binding->lock);
 	return odg_pass_on(binding, skb, ODG_SLOW_NO_ROOM);
 

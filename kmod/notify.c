@@ -51,6 +51,7 @@ static void odg_notify_replace(struct odg_port *port, struct eventfd_ctx *eventf
 {
 	struct eventfd_ctx *old;
 
+	odg_port_share(port);
 	mutex_lock(&port->create_lock);
 	old = rcu_replace_pointer(port->notify, eventfd,
 				  lockdep_is_held(&port->create_lock));

@@ -104,6 +104,8 @@ struct odg_op *odg_port_get_op(struct odg_port *port)
 	if (!llist_empty(&port->done))
 		odg_op_reap(port);
 
+	/* it may complete anywhere */
+	odg_port_share(port);
 	spin_lock_bh(&port->lock);
 	room = odg_ring_reserve(&port->ring);
 	if (room)

@@ -19,7 +19,10 @@
  * had a queue).
  *
  * Locks: port->lock covers the ring, the free ops and the counters; it nests
- * inside binding->lock and has nothing inside.  port->create_lock makes the
+ * inside binding->lock and has nothing inside.  As long as all that completes is
+ * the ring of one socket, and nobody is to be told, that binding (port->sole) does
+ * without it in hook.c, and who has no binding's lock takes both (odg_port_lock_ring());
+ * the first that does more ends that (odg_port_share()).  port->create_lock makes the
  * queue appear once.  port->reap_lock lets one reaper at a time give ops back; it
  * is outside port->lock.
  */
@@ -34,6 +37,7 @@
 #include <linux/vmalloc.h>
 #include <net/net_namespace.h>
 
+#include "binding.h"
 #include "cancel.h"
 #include "event.h"
 #include "main.h"
@@ -96,6 +100,79 @@ struct odg_port *odg_port_create(void)
 	return port;
 }
 EXPORT_SYMBOL_IF_KUNIT(odg_port_create);
+
+/*
+ * For who holds no binding's lock: exclude everybody else from the ring.  Bottom halves
+ * are off.  Return: whose lock is held besides port->lock, or NULL.
+ */
+static struct odg_binding *odg_port_lock_ring(struct odg_port *port)
+	__acquires(&port->lock)
+{
+	struct odg_binding *sole;
+
+	rcu_read_lock();
+	for (;;) {
+		sole = rcu_dereference(port->sole);
+		if (sole)
+			spin_lock(&sole->lock);
+		spin_lock(&port->lock);
+		if (likely(rcu_access_pointer(port->sole) == sole))
+			return sole;
+		spin_unlock(&port->lock);
+		if (sole)
+			spin_unlock(&sole->lock);
+	}
+}
+
+static void odg_port_unlock_ring(struct odg_port *port, struct odg_binding *sole)
+	__releases(&port->lock)
+{
+	spin_unlock(&port->lock);
+	if (sole)
+		spin_unlock(&sole->lock);
+	rcu_read_unlock();
+}
+
+/* Both locks are held, and it is. */
+static void odg_port_forget_sole(struct odg_port *port,
+				 struct odg_binding *binding)
+{
+	RCU_INIT_POINTER(port->sole, NULL);
+	odg_binding_set_own(binding, ODG_BIND_SHARED, true);
+}
+
+void __odg_port_share(struct odg_port *port)
+{
+	struct odg_binding *sole;
+
+	local_bh_disable();
+	sole = odg_port_lock_ring(port);
+	if (sole)
+		odg_port_forget_sole(port, sole);
+	/* pairs with the acquire in odg_port_share() */
+	smp_store_release(&port->shared, true);
+	odg_port_unlock_ring(port, sole);
+	local_bh_enable();
+}
+
+/* The first ring of the port is this binding's, whose lock is held. */
+void odg_port_set_sole(struct odg_port *port, struct odg_binding *binding)
+{
+	spin_lock(&port->lock);
+	odg_binding_set_own(binding, ODG_BIND_SHARED, port->shared);
+	if (!port->shared)
+		rcu_assign_pointer(port->sole, binding);
+	spin_unlock(&port->lock);
+}
+
+/* Its ring is one of the port no more.  The binding's lock is held. */
+void odg_port_unset_sole(struct odg_port *port, struct odg_binding *binding)
+{
+	spin_lock(&port->lock);
+	if (rcu_access_pointer(port->sole) == binding)
+		odg_port_forget_sole(port, binding);
+	spin_unlock(&port->lock);
+}
 
 /* Who has receives outstanding may not have meant to end. */
 static void odg_port_tell_end(struct odg_port *port)
@@ -314,6 +391,7 @@ u32 odg_port_unread(struct odg_port *port)
 {
 	u32 unread;
 
+	odg_port_share(port);
 	spin_lock_bh(&port->lock);
 	port->tell |= ODG_TELL_WAITER;
 	unread = odg_ring_unread(&port->ring);
@@ -324,10 +402,13 @@ EXPORT_SYMBOL_IF_KUNIT(odg_port_unread);
 
 void odg_port_get_stats(struct odg_port *port, struct odg_port_stats *stats)
 {
+	struct odg_binding *sole;
+
 	if (!odg_port_ready(port))
 		return;
 
-	spin_lock_bh(&port->lock);
+	local_bh_disable();
+	sole = odg_port_lock_ring(port);
 	stats->entries = odg_port_entries(port);
 	stats->outstanding = port->outstanding;
 	stats->unread = odg_ring_unread(&port->ring);
@@ -338,6 +419,7 @@ void odg_port_get_stats(struct odg_port *port, struct odg_port_stats *stats)
 	stats->bad_cons = port->ring.bad_cons;
 	stats->bad_entries = port->bad_entries;
 	stats->pinned_pages = port->pinned;
-	spin_unlock_bh(&port->lock);
+	odg_port_unlock_ring(port, sole);
+	local_bh_enable();
 	stats->kept_pages = odg_pincache_kept(&port->pins);
 }

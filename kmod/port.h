@@ -33,6 +33,9 @@ struct pid;
 /**
  * struct odg_port - one open file of /dev/odgram
  * @lock: protects what has no other rule below
+ * @sole: the binding whose lock does for @ring what @lock does elsewhere: only its ring
+ *	completes here, and nobody is to be told; or NULL.  Written under both locks.
+ * @shared: it was over with that, and stays so
  * @ring: the completion queue; its producer index counts what completed
  * @outstanding: receives and sends accepted and not completed; one of a ring counts
  *	while it is taken
@@ -78,6 +81,8 @@ struct odg_port {
 	struct odg_ring ring;
 	u32 outstanding;
 	u32 tell;
+	bool shared;
+	struct odg_binding __rcu *sole;
 	struct eventfd_ctx __rcu *notify;
 	wait_queue_head_t wait;
 	struct odg_regions __rcu *regions;
@@ -174,6 +179,22 @@ static inline void odg_port_stamp(struct odg_cqe_wide *cqe)
 	cqe->done_ns = ktime_get_real_ns();
 	cqe->cpu = smp_processor_id();
 }
+
+void __odg_port_share(struct odg_port *port);
+
+/*
+ * From the return on, and for good, nobody is at the ring without port->lock.  May not be
+ * called with a binding's lock.
+ */
+static inline void odg_port_share(struct odg_port *port)
+{
+	/* pairs with the release in __odg_port_share() */
+	if (unlikely(!smp_load_acquire(&port->shared)))
+		__odg_port_share(port);
+}
+
+void odg_port_set_sole(struct odg_port *port, struct odg_binding *binding);
+void odg_port_unset_sole(struct odg_port *port, struct odg_binding *binding);
 
 struct odg_port *odg_port_create(void);
 void odg_port_release(struct odg_port *port);

@@ -346,6 +346,12 @@ static void odg_rq_reap(struct odg_port *port)
 /* The binding's queue from now on, or NULL.  binding->lock is held. */
 static void odg_rq_set(struct odg_binding *binding, struct odg_rq *rq)
 {
+	struct odg_rq *old = odg_binding_rq(binding);
+
+	if (!rq)
+		odg_port_unset_sole(old->port, binding);
+	else if (!old)
+		odg_port_set_sole(rq->port, binding);
 	rcu_assign_pointer(binding->rq, rq);
 	odg_binding_set_own(binding, ODG_BIND_WIDE,
 			    rq && odg_port_is_wide(rq->port));
@@ -361,6 +367,9 @@ static int odg_rq_install(struct odg_port *port, struct odg_rq *rq,
 	ret = xa_alloc(&port->rqs, &rq->id, NULL, xa_limit_31b, GFP_KERNEL);
 	if (ret)
 		return ret == -EBUSY ? -ENOSPC : ret;
+	/* of two rings, none is the only one */
+	if (rcu_access_pointer(port->sole))
+		odg_port_share(port);
 
 	spin_lock_bh(&binding->lock);
 	if (binding->dead) {
