@@ -348,6 +348,41 @@ static void g12_ring_keeps_order_under_race(void **state)
 	drop_ring(&q);
 }
 
+/* The only socket of a port completes without the port's lock, until somebody waits. */
+static void inv2_port_gets_a_waiter_under_traffic(void **state)
+{
+	uint64_t end = now_ns(CLOCK_MONOTONIC) + limit_ns();
+	uint32_t posted = 0, seen = 0, n;
+	struct odg_sock_stats s;
+	pthread_t sender;
+	struct rq_fix q;
+
+	setup_ring(&q, *state, 32);
+	sys(pthread_create(&sender, NULL, race_send, &q));
+	do {
+		for (; posted - seen < 32; posted++)
+			ring_write(&q.r, posted, q.region,
+				   64 * (posted % 1024), 64);
+		if (ring_submit(&q.r))
+			want(kick(&q.f->p, q.f->rx), 0);
+		want_true(port_stats(&q.f->p).completed >= seen);
+		if (seen >= RACE_COUNT / 2)
+			odg_wait(&q.f->p, 1, 0);
+		for (n = port_unread(&q.f->p); n--; seen++)
+			want(reap(&q.f->p)->user_data, seen);
+		s = sock_stats(&q.f->p, q.f->rx);
+		row("%u seen, %llu arrived", seen, s.arrived);
+		want_true(now_ns(CLOCK_MONOTONIC) < end);
+	} while (s.arrived < RACE_COUNT || s.queued || port_unread(&q.f->p));
+	row("%s", "");
+	pthread_join(sender, NULL);
+	want(seen + s.dropped, RACE_COUNT);
+	want(port_stats(&q.f->p).completed, seen);
+	want(port_stats(&q.f->p).outstanding, 0);
+	want_stats_sum(&q.f->p, q.f->rx);
+	drop_ring(&q);
+}
+
 /* From the ring's socket to a port where nobody listens. */
 static void draw_an_error(struct rq_fix *q)
 {
@@ -452,6 +487,7 @@ int main(void)
 		T(ring_of_a_closed_socket_is_given_back),
 		T(port_closed_first_frees_the_socket_of_it),
 		T(g12_ring_keeps_order_under_race),
+		T(inv2_port_gets_a_waiter_under_traffic),
 		T(b_r16_icmp_error_ends_one_receive),
 		T(b_r16_icmp_error_is_remembered),
 		T(a27_device_of_a_ring_goes_down),
