@@ -110,17 +110,23 @@ static struct odg_binding *odg_port_lock_ring(struct odg_port *port)
 {
 	struct odg_binding *sole;
 
-	rcu_read_lock();
 	for (;;) {
-		sole = rcu_dereference(port->sole);
+		sole = rcu_dereference_bh(port->sole);
 		if (sole)
 			spin_lock(&sole->lock);
+		else
+			__acquire(&sole->lock);
 		spin_lock(&port->lock);
-		if (likely(rcu_access_pointer(port->sole) == sole))
+		if (likely(rcu_access_pointer(port->sole) == sole)) {
+			/* for sparse, port->lock stands for both */
+			__release(&sole->lock);
 			return sole;
+		}
 		spin_unlock(&port->lock);
 		if (sole)
 			spin_unlock(&sole->lock);
+		else
+			__release(&sole->lock);
 	}
 }
 
@@ -128,9 +134,11 @@ static void odg_port_unlock_ring(struct odg_port *port, struct odg_binding *sole
 	__releases(&port->lock)
 {
 	spin_unlock(&port->lock);
+	__acquire(&sole->lock);
 	if (sole)
 		spin_unlock(&sole->lock);
-	rcu_read_unlock();
+	else
+		__release(&sole->lock);
 }
 
 /* Both locks are held, and it is. */
