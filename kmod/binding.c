@@ -51,6 +51,7 @@
 #include "sockq.h"
 #include "stats.h"
 #include "trace.h"
+#include "watch.h"
 
 /* Not a UDP_ENCAP_* of the kernel; getsockopt(UDP_ENCAP) shows it. */
 #define ODG_ENCAP_TYPE 0xda
@@ -77,6 +78,7 @@ static void odg_binding_free_rcu(struct rcu_head *rcu)
 						   rcu);
 
 	consume_skb(binding->rest.skb);
+	odg_watch_put(binding->watch);
 	kfree(binding->hist);
 	kfree(binding);
 	/* odg_exit() waits for this callback to return */
@@ -233,7 +235,7 @@ static int odg_binding_hook(struct odg_binding *binding, struct sock *sk)
 	WRITE_ONCE(up->encap_err_rcv, odg_encap_err_rcv);
 	WRITE_ONCE(up->encap_destroy, odg_encap_destroy);
 	WRITE_ONCE(up->encap_rcv, odg_encap_rcv);
-	binding->queued = odg_sockq_len(sk);
+	atomic64_set(&binding->queued, odg_sockq_len(sk));
 	/* orders the hooks before the type; the stack tests the type first */
 	smp_wmb();
 	WRITE_ONCE(up->encap_type, ODG_ENCAP_TYPE);
@@ -290,28 +292,34 @@ EXPORT_SYMBOL_IF_KUNIT(odg_binding_attach);
  * odg_binding_set - what ODG_BIND asks for, from now on
  * @binding: of @sk, the caller has a reference
  * @sk: a socket whose file the caller holds
- * @flags: ODG_BIND_*
- * @max_joined: as in struct odg_bind
+ * @bind: flags and max_joined
+ * @watch: of the port it is bound through, or NULL, and the one before remains
  *
  * To a socket with encap_rcv the stack gives nothing joined, so one that wants it does
  * without: all of its datagrams go the way of those that are passed on.
  */
-void odg_binding_set(struct odg_binding *binding, struct sock *sk, u32 flags,
-		     u32 max_joined)
+void odg_binding_set(struct odg_binding *binding, struct sock *sk,
+		     const struct odg_bind *bind, struct odg_watch *watch)
 {
+	struct odg_watch *old = odg_watch_get(watch);
 	struct udp_sock *up = udp_sk(sk);
 
 	lock_sock(sk);
 	spin_lock_bh(&binding->lock);
-	WRITE_ONCE(binding->flags, flags | (binding->flags & ~ODG_BIND_FLAGS));
-	WRITE_ONCE(binding->max_joined, max_joined);
+	WRITE_ONCE(binding->flags,
+		   bind->flags | (binding->flags & ~ODG_BIND_FLAGS));
+	WRITE_ONCE(binding->max_joined, bind->max_joined);
+	if (watch)
+		swap(binding->watch, old);
 	if (!odg_icmp_wanted(binding, binding->icmp_status))
 		binding->icmp_status = 0;
 	/* unless the program turned it into another encapsulation meanwhile */
 	if (!binding->dead && READ_ONCE(up->encap_type) == ODG_ENCAP_TYPE)
-		WRITE_ONCE(up->encap_rcv, max_joined ? NULL : odg_encap_rcv);
+		WRITE_ONCE(up->encap_rcv,
+			   bind->max_joined ? NULL : odg_encap_rcv);
 	spin_unlock_bh(&binding->lock);
 	release_sock(sk);
+	odg_watch_put(old);
 }
 
 /**
@@ -405,11 +413,17 @@ int odg_binding_append(struct odg_binding *binding, struct odg_op *op)
 		odg_port_posted(op->port, op);
 		op->rq_pos = odg_rq_place(binding);
 		list_add_tail(&op->node, &binding->fifo);
-		binding->depth++;
+		WRITE_ONCE(binding->depth, binding->depth + 1);
 		odg_binding_forget_seen(binding);
 		WRITE_ONCE(op->binding, binding);
-		/* behind entries of a ring that the kernel has not been told of */
-		if (rcu_access_pointer(binding->rq))
+		/* (N) pairs with the one in odg_data_ready() (M) */
+		smp_mb();
+		/*
+		 * Behind entries of a ring that the kernel has not been told of; or a
+		 * datagram was queued meanwhile by one who saw nothing posted.
+		 */
+		if (rcu_access_pointer(binding->rq) ||
+		    !odg_sockq_empty(binding->sk))
 			odg_drain(binding);
 	}
 	spin_unlock_bh(&binding->lock);

@@ -17,6 +17,7 @@
 struct odg_hist;
 struct odg_op;
 struct odg_rq;
+struct odg_watch;
 
 #define ODG_BIND_FLAGS	(ODG_BIND_DISCARD | ODG_BIND_NO_UNREACH | \
 			 ODG_BIND_NO_NETRESET | ODG_BIND_PARTIAL | \
@@ -64,6 +65,7 @@ struct odg_rq;
  * @max_joined: as in struct odg_bind; read without the lock
  * @rest: of a datagram that goes to several receives
  * @icmp_status: ICMP error no op has been told of yet, or 0
+ * @watch: where such an error is counted, or NULL
  * @sends: sends that wait for room, oldest first
  * @send_depth: how many
  * @sending: the one of them that is being tried, or NULL
@@ -74,7 +76,8 @@ struct odg_rq;
  * @send_pended: sends that had to wait
  * @drops_start: sk_drops when the socket was bound
  * @queued: datagrams that entered the socket's queue, or stood there when it was
- *	bound, and were whole
+ *	bound, and were whole; atomic, since where nothing is posted they enter it
+ *	without a lock
  * @from_queue: datagrams taken from the socket's queue
  * @filtered: datagrams the filter refused in the hook
  * @discarded: datagrams dropped for ODG_BIND_DISCARD
@@ -118,6 +121,7 @@ struct odg_binding {
 	u32 max_joined;
 	struct odg_rest rest;
 	int icmp_status;
+	struct odg_watch *watch;
 	struct list_head sends;
 	u32 send_depth;
 	struct odg_op *sending;
@@ -126,7 +130,7 @@ struct odg_binding {
 	atomic64_t send_failed;
 	atomic64_t send_pended;
 	u32 drops_start;
-	u64 queued;
+	atomic64_t queued;
 	u64 from_queue;
 	u64 filtered;
 	u64 discarded;
@@ -157,6 +161,12 @@ static __always_inline struct odg_rq *odg_binding_rq(struct odg_binding *binding
 					 lockdep_is_held(&binding->lock));
 }
 
+/* Is nothing posted, and nothing that could be without a call?  Only a hint. */
+static __always_inline bool odg_binding_is_idle(struct odg_binding *binding)
+{
+	return !rcu_access_pointer(binding->rq) && !READ_ONCE(binding->depth);
+}
+
 /* One of our own flags.  binding->lock is held. */
 static inline void odg_binding_set_own(struct odg_binding *binding, u32 flag,
 				       bool on)
@@ -177,8 +187,8 @@ static inline void odg_binding_forget_seen(struct odg_binding *binding)
 struct odg_binding *odg_binding_get(struct sock *sk);
 struct odg_binding *odg_binding_attach(struct sock *sk);
 int odg_binding_detach_idle(struct odg_binding *binding, struct sock *sk);
-void odg_binding_set(struct odg_binding *binding, struct sock *sk, u32 flags,
-		     u32 max_joined);
+void odg_binding_set(struct odg_binding *binding, struct sock *sk,
+		     const struct odg_bind *bind, struct odg_watch *watch);
 void odg_binding_put(struct odg_binding *binding);
 int odg_binding_append(struct odg_binding *binding, struct odg_op *op);
 

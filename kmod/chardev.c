@@ -89,6 +89,7 @@ static int odg_ioctl_query(struct odg_port *port, union odg_arg *arg)
 		.cq_off_loud = offsetof(struct odg_ring_shared, loud),
 		.cq_off_arm = offsetof(struct odg_ring_shared, arm),
 		.cq_off_changes = offsetof(struct odg_ring_shared, changes),
+		.cq_off_errors = offsetof(struct odg_ring_shared, errors),
 	};
 	return 0;
 }
@@ -116,8 +117,7 @@ static int odg_ioctl_bind(struct odg_port *port, union odg_arg *arg)
 	ret = PTR_ERR_OR_ZERO(binding);
 	if (ret)
 		goto out;
-	odg_binding_set(binding, sock->sk, arg->bind.flags,
-			arg->bind.max_joined);
+	odg_binding_set(binding, sock->sk, &arg->bind, port->watch);
 	odg_binding_put(binding);
 out:
 	sockfd_put(sock);
@@ -291,7 +291,7 @@ struct odg_ioctl {
 	}
 
 static const struct odg_ioctl odg_ioctls[] = {
-	ODG_IOCTL(ODG_QUERY, odg_ioctl_query, query, __reserved, true),
+	ODG_IOCTL(ODG_QUERY, odg_ioctl_query, query, cq_off_errors, true),
 	ODG_IOCTL(ODG_CQ_CREATE, odg_ioctl_cq_create, cq_create, mmap_size,
 		  true),
 	ODG_IOCTL(ODG_BIND, odg_ioctl_bind, bind, max_joined, false),

@@ -22,6 +22,7 @@
 #include "main.h"
 #include "port.h"
 #include "registry.h"
+#include "stats.h"
 
 static void odg_event_work(struct work_struct *work);
 
@@ -69,20 +70,9 @@ void odg_event_starved(struct odg_binding *binding)
 	odg_event_note(binding, ODG_EVENT_STARVED);
 }
 
-/* Dropped by the stack, that is; a filter that works is no event. */
-static u32 odg_event_drops(struct odg_binding *binding)
+void odg_event_dropped(struct odg_binding *binding, u32 drops)
 {
-	return odg_sk_drops(binding->sk) -
-	       (u32)READ_ONCE(binding->filtered);
-}
-
-void odg_event_if_dropped(struct odg_binding *binding)
-{
-	u32 drops = odg_event_drops(binding);
-
-	/* less while a filtered one is counted here and not yet there */
-	if ((s32)(drops - READ_ONCE(binding->events.drops)) > 0 &&
-	    odg_event_note(binding, ODG_EVENT_DROP))
+	if (odg_event_note(binding, ODG_EVENT_DROP))
 		WRITE_ONCE(binding->events.drops, drops);
 }
 

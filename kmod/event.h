@@ -26,7 +26,7 @@ struct odg_events {
 
 void odg_events_init(struct odg_binding *binding);
 void odg_event_starved(struct odg_binding *binding);
-void odg_event_if_dropped(struct odg_binding *binding);
+void odg_event_dropped(struct odg_binding *binding, u32 drops);
 void odg_event_port_died(const struct odg_port *port, u32 outstanding);
 
 #endif /* ODG_EVENT_H */

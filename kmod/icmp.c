@@ -21,6 +21,7 @@
 #include "icmp.h"
 #include "recv.h"
 #include "trace.h"
+#include "watch.h"
 
 /*
  * Does the error answer something this socket sent?  Asked because the stack
@@ -132,6 +133,7 @@ void odg_icmp_error(struct sock *sk, struct sk_buff *skb, int err, __be16 port,
 	} else if (!to_socket || rcu_access_pointer(binding->rq)) {
 		/* where a ring can be told of it, too: it has to be kicked */
 		binding->icmp_status = cqe.cqe.status;
+		odg_watch_error(binding->watch);
 		odg_drain(binding);
 		to_socket = false;
 	}

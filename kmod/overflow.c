@@ -38,7 +38,7 @@ static void odg_drop_oldest(struct odg_binding *binding,
 		old = odg_sockq_pop(sk);
 		if (!old)
 			break;
-		binding->queued--;
+		atomic64_dec(&binding->queued);
 		if (old == binding->rest.skb)
 			odg_rest_set(&binding->rest, NULL, 0);
 		odg_drop_no_room(sk, old);

@@ -49,6 +49,7 @@
 #include "rq.h"
 #include "trace.h"
 #include "wait.h"
+#include "watch.h"
 
 /* A program that makes no calls gets the ops of a reaper back this late. */
 #define ODG_REAP_DELAY (HZ / 10)
@@ -199,6 +200,7 @@ void odg_port_release(struct odg_port *port)
 	odg_registry_del_port(port);
 	if (port->ready) {
 		odg_port_tell_end(port);
+		odg_watch_close(port->watch);
 		odg_drop_all(port);
 		odg_rq_port_gone(port);
 		odg_wait_forget_source(port);
@@ -243,9 +245,13 @@ static int __odg_port_create_cq(struct odg_port *port,
 		return ret;
 
 	ret = odg_ring_init(&port->ring, entries, cqe_size);
-	if (ret) {
-		odg_uncharge_pages(port->user, pages);
-		return ret;
+	if (ret)
+		goto err_uncharge;
+	if (arg->flags & ODG_CQ_WATCH) {
+		port->watch = odg_watch_new(&port->ring.shared->errors);
+		ret = -ENOMEM;
+		if (!port->watch)
+			goto err_ring;
 	}
 
 	odg_pincache_init(&port->pins, port->user, entries);
@@ -255,6 +261,12 @@ static int __odg_port_create_cq(struct odg_port *port,
 	/* pairs with the acquire in odg_port_ready() */
 	smp_store_release(&port->ready, true);
 	return 0;
+
+err_ring:
+	odg_ring_destroy(&port->ring);
+err_uncharge:
+	odg_uncharge_pages(port->user, pages);
+	return ret;
 }
 
 int odg_port_create_cq(struct odg_port *port, struct odg_cq_create *arg)

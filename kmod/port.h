@@ -23,6 +23,7 @@ struct net;
 struct odg_binding;
 struct odg_regions;
 struct odg_rq;
+struct odg_watch;
 struct pid;
 
 /* @notify is there; somebody has queued himself on @wait once. */
@@ -68,6 +69,7 @@ struct pid;
  * @dead_rqs: those whose sockets are gone, or have another
  * @spare_rq: the one that is no socket's yet, or NULL; @create_lock
  * @pins: the pages of posted ops
+ * @watch: of a port with ODG_CQ_WATCH, else NULL; constant once there is a queue
  * @reap_lock: held while finished ops are given back, and to make more
  * @ops: all there are, in chunks by number (optable.c)
  * @op_chunks: how many
@@ -110,6 +112,7 @@ struct odg_port {
 	struct odg_rq *spare_rq;
 
 	struct odg_pincache pins;
+	struct odg_watch *watch;
 	struct mutex reap_lock;		/* one reaper at a time */
 	struct xarray ops;
 	u32 op_chunks;

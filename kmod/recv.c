@@ -10,7 +10,9 @@
  * find something posted once it is queued: odg_data_ready() drains the queue into
  * the FIFO.  Both decide under binding->lock, and a post decides there, too
  * (odg_binding_append()), so between them nothing is left waiting while an op is
- * posted.
+ * posted.  Where nothing is, no lock is taken: who posts looks at the queue once more
+ * after it, as odg_data_ready() looks for something posted after the datagram is
+ * queued, with a full barrier in between on both sides ((M), (N)).
  */
 #include <linux/filter.h>
 #include <linux/odgram.h>
@@ -116,7 +118,7 @@ void odg_drop_bad_csum(struct odg_binding *binding, struct sk_buff *skb)
 {
 	struct sock *sk = binding->sk;
 
-	binding->queued--;
+	atomic64_dec(&binding->queued);
 	ODG_UDP_INC_STATS(sock_net(sk), UDP_MIB_CSUMERRORS);
 	ODG_UDP_INC_STATS(sock_net(sk), UDP_MIB_INERRORS);
 	odg_sk_drops_inc(sk);
@@ -347,28 +349,39 @@ void odg_drain(struct odg_binding *binding)
 		odg_rq_set_need_kick(rq, false);
 }
 
-/* sk_data_ready: a datagram that was passed on stands in the queue now. */
-void odg_data_ready(struct sock *sk)
+/* Whether anything is left in the queue. */
+static bool odg_drain_to_posted(struct odg_binding *binding)
 {
-	struct odg_binding *binding;
-
-	rcu_read_lock();
-	binding = rcu_dereference_sk_user_data(sk);
-	/* none: the socket was closed while we were on the way */
-	if (binding) {
-		spin_lock_bh(&binding->lock);
-		binding->queued++;
-		odg_drain(binding);
-		spin_unlock_bh(&binding->lock);
-		if (!odg_sockq_empty(sk))
-			binding->saved_data_ready(sk);
-	}
-	rcu_read_unlock();
+	spin_lock_bh(&binding->lock);
+	odg_drain(binding);
+	spin_unlock_bh(&binding->lock);
+	return !odg_sockq_empty(binding->sk);
 }
 
-/* On to the socket's queue, by the slow way, unless the program wants otherwise. */
-int odg_pass_on(struct odg_binding *binding, struct sk_buff *skb,
-		enum odg_slow why)
+/*
+ * sk_data_ready: a datagram that was passed on stands in the queue now.  Softirq, as
+ * all that UDP queues is queued in one: by that an RCU reader.
+ */
+void odg_data_ready(struct sock *sk)
+{
+	/* it has no flags: odg_binding_hook() set it */
+	struct odg_binding *binding = rcu_dereference_bh(__sk_user_data(sk));
+
+	/* the socket was closed while we were on the way */
+	if (unlikely(!binding))
+		return;
+	atomic64_inc(&binding->queued);
+	/*
+	 * (M) pairs with the one after a post (N): either we see that something is
+	 * posted, or who posted sees the datagram.
+	 */
+	smp_mb__after_atomic();
+	if (odg_binding_is_idle(binding) || odg_drain_to_posted(binding))
+		binding->saved_data_ready(sk);
+}
+
+static __always_inline int __odg_pass_on(struct odg_binding *binding,
+					 struct sk_buff *skb, enum odg_slow why)
 {
 	WRITE_ONCE(binding->slow, why);
 	trace_odg_pass_on(binding->id, why);
@@ -380,6 +393,19 @@ int odg_pass_on(struct odg_binding *binding, struct sk_buff *skb,
 	if (unlikely(READ_ONCE(binding->flags) & ODG_BIND_OVERFLOW))
 		return odg_overflow(binding, skb);
 	return ODG_PASS_ON;
+}
+
+/* On to the socket's queue, by the slow way, unless the program wants otherwise. */
+int odg_pass_on(struct odg_binding *binding, struct sk_buff *skb,
+		enum odg_slow why)
+{
+	return __odg_pass_on(binding, skb, why);
+}
+
+/* The same where nothing is posted, as for a socket that is read by plain calls. */
+int odg_pass_on_idle(struct odg_binding *binding, struct sk_buff *skb)
+{
+	return __odg_pass_on(binding, skb, ODG_SLOW_NOTHING_POSTED);
 }
 
 /* The filter said no: as the stack would, count a drop and free. */

@@ -19,6 +19,7 @@ int odg_rcv_any(struct odg_binding *binding, struct sock *sk,
 		struct sk_buff *skb);
 int odg_pass_on(struct odg_binding *binding, struct sk_buff *skb,
 		enum odg_slow why);
+int odg_pass_on_idle(struct odg_binding *binding, struct sk_buff *skb);
 int odg_filtered(struct odg_binding *binding, struct sk_buff *skb);
 void odg_data_ready(struct sock *sk);
 

@@ -15,7 +15,8 @@
  * @cons_pad: two cache lines for it
  * @arm: written by the program, and exchanged for 0 by the kernel
  * @changes: written by the kernel only, if it watches the memory map
- * @arm_pad: two cache lines for both: they are read all the time, and rarely
+ * @errors: counted up by the kernel, of a port that watches: errors of sockets
+ * @arm_pad: two cache lines for the three: they are read all the time, and rarely
  *	written
  * @entries: written by the kernel only, never read back
  *
@@ -29,7 +30,8 @@ struct odg_ring_shared {
 	u8 cons_pad[124];
 	u32 arm;
 	u64 changes;
-	u8 arm_pad[112];
+	atomic64_t errors;
+	u8 arm_pad[104];
 	u8 entries[];
 };
 

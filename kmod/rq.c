@@ -379,6 +379,8 @@ static int odg_rq_install(struct odg_port *port, struct odg_rq *rq,
 	} else {
 		rq->binding = binding;
 		odg_rq_set(binding, rq);
+		/* (N) pairs with the one in odg_data_ready() (M) */
+		smp_mb();
 		/* datagrams that wait already: the program has to kick */
 		odg_drain(binding);
 	}

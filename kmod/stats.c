@@ -24,7 +24,7 @@
 void odg_sock_get_stats(struct odg_binding *binding,
 			struct odg_sock_stats *stats)
 {
-	u64 not_read;
+	u64 not_read, entered;
 
 	lockdep_assert_held(&binding->lock);
 
@@ -46,9 +46,9 @@ void odg_sock_get_stats(struct odg_binding *binding,
 	stats->dropped = (u32)(odg_sk_drops(binding->sk) -
 			       binding->drops_start - (u32)binding->filtered);
 	not_read = stats->from_queue + stats->queued;
+	entered = atomic64_read(&binding->queued);
 	/* less only while one is between the queue and sk_data_ready */
-	stats->native = binding->queued > not_read ?
-			binding->queued - not_read : 0;
+	stats->native = entered > not_read ? entered - not_read : 0;
 
 	stats->arrived = stats->direct + stats->filtered + stats->discarded +
 			 stats->dropped + not_read + stats->native;

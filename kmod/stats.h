@@ -7,6 +7,7 @@
 #include <linux/types.h>
 
 #include "binding.h"
+#include "compat.h"
 #include "fill.h"
 
 struct net;
@@ -51,6 +52,21 @@ struct odg_totals {
 	u64 send_failed;
 	u64 send_pended;
 };
+
+/* Dropped by the stack, that is; a filter that works is no event. */
+static __always_inline u32 odg_event_drops(struct odg_binding *binding)
+{
+	return odg_sk_drops(binding->sk) - (u32)READ_ONCE(binding->filtered);
+}
+
+static __always_inline void odg_event_if_dropped(struct odg_binding *binding)
+{
+	u32 drops = odg_event_drops(binding);
+
+	/* less while a filtered one is counted here and not yet there */
+	if (unlikely((s32)(drops - READ_ONCE(binding->events.drops)) > 0))
+		odg_event_dropped(binding, drops);
+}
 
 /* A datagram, or what fits, is the program's.  binding->lock is held. */
 static __always_inline void odg_count(struct odg_binding *binding,

@@ -54,6 +54,9 @@ static void query_reports_version_limits_and_offsets(void **state)
 	want_true(q.cq_off_cons + 4 <= q.cq_off_entries);
 	want_true(q.cq_off_loud + 4 <= q.cq_off_entries);
 	want_true(q.cq_off_arm + 4 <= q.cq_off_entries);
+	want_true(q.cq_off_errors % 8 == 0);
+	want_true(q.cq_off_errors / 64 == q.cq_off_changes / 64);
+	want_true(q.cq_off_errors != q.cq_off_changes);
 	want_true(q.cq_off_changes % 8 == 0);
 	want_true(q.cq_off_changes + 8 <= q.cq_off_entries);
 	want_true(q.cq_off_changes / 64 != q.cq_off_cons / 64);

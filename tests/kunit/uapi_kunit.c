@@ -34,6 +34,7 @@ static const struct layout layouts[] = {
 	FIELD(odg_query, cq_off_loud, 40, 4),
 	FIELD(odg_query, cq_off_arm, 44, 4),
 	FIELD(odg_query, cq_off_changes, 48, 4),
+	FIELD(odg_query, cq_off_errors, 52, 4),
 	FIELD(odg_notify, eventfd, 4, 4),
 	FIELD(odg_cq_create, flags, 4, 4),
 	FIELD(odg_cq_create, entries, 8, 4),

@@ -166,7 +166,7 @@
  * @cq_off_loud: out: offset of the index behind the last completion that notifies
  * @cq_off_arm: out: offset of the word that arms the notification
  * @cq_off_changes: out: offset of the count of changes, see ODG_CQ_WATCH
- * @__reserved: out: 0
+ * @cq_off_errors: out: offset of the count of errors, see ODG_CQ_WATCH
  */
 struct odg_query {
 	__u32 size;
@@ -181,12 +181,12 @@ struct odg_query {
 	__u32 cq_off_loud;
 	__u32 cq_off_arm;
 	__u32 cq_off_changes;
-	__u32 __reserved;
+	__u32 cq_off_errors;
 };
 
 /* odg_cq_create.flags */
 #define ODG_CQ_WIDE		(1U << 0)	/* entries are struct odg_cqe_wide */
-#define ODG_CQ_WATCH		(1U << 1)	/* count changes of the memory map */
+#define ODG_CQ_WATCH		(1U << 1)	/* count changes of memory, and errors */
 
 /**
  * struct odg_cq_create - create the port's completion queue
@@ -595,6 +595,14 @@ struct odg_cqe_wide {
  *
  * It grows as well when the port lets go of a page that it kept (see "Addresses"): a
  * page where a receive pended is kept as long as the count is what it was before.
+ *
+ * Watching for errors
+ * -------------------
+ * Another __u64 of that mapping grows when an ICMP error finds no receive posted and
+ * waits for the next one, on any socket that was last bound (ODG_BIND) through this
+ * port.  So a program may take by recv(2) what waits in such a socket, as long as the
+ * count is what it was before its last receive by ODG_POST there: until then no error
+ * has to be told first.  Both may be written by the program, to its own loss only.
  */
 
 /**
