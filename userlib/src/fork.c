@@ -50,7 +50,7 @@ static void after(void)
 static void in_child(void)
 {
 	atomic_store_explicit(&fork_child, true, memory_order_relaxed);
-	odgw_probe_forked();
+	odgw_watch_forked();
 	odgw_handle_forked();
 	odgw_netevents_forked();
 	odgw_change_forked();

@@ -71,6 +71,7 @@ static int duplicate(SOCKET s, LPWSAPROTOCOL_INFOW info)
 
 	if (err)
 		return err;
+	odgw_socket_not_direct(&sock);
 	odgw_info_fill(&sock, info);
 	info->ProviderId = duplicated;
 	info->dwCatalogEntryId = (DWORD)getpid();

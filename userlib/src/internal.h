@@ -43,6 +43,8 @@
 
 #include "odgram.h"
 
+#pragma GCC visibility push(hidden)
+
 /* error.c: the last error of each thread */
 
 /*
@@ -73,7 +75,13 @@ bool odgw_status_is_error(uint32_t status);
 
 /* startup.c */
 
-bool odgw_started(void);
+extern atomic_uint odgw_startups;	/* less cleanups */
+
+static inline bool odgw_started(void)
+{
+	return atomic_load_explicit(&odgw_startups, memory_order_acquire);
+}
+
 void odgw_startup_lock(void);
 void odgw_startup_unlock(void);
 
@@ -218,11 +226,37 @@ int odgw_sleep(struct pollfd *fds, unsigned int n, uint64_t deadline,
 #define ODGW_COALESCES		0x4000	/* UDP_RECV_MAX_COALESCED_SIZE */
 #define ODGW_REGISTERED		0x8000	/* WSA_FLAG_REGISTERED_IO */
 #define ODGW_SHUT		0x10000	/* for receiving, by shutdown() */
+#define ODGW_DIRECT		0x20000	/* what waits may be taken by recvfrom(2) */
 
 /* Each of its receives is posted by call (chan_rqs.c). */
 #define ODGW_BY_CALL		(ODGW_DUPLICATED | ODGW_KEEP_REST | \
 				 ODGW_DROP_OLDEST | ODGW_NO_QUEUE | \
 				 ODGW_COALESCES | ODGW_REGISTERED | ODGW_SHUT)
+
+/* By descriptor, in chunks that are never freed. */
+struct odgw_entry {
+	_Atomic uint64_t errors;	/* the count as of which none waits */
+	atomic_uint attributes;		/* ODGW_* */
+	atomic_int asked[2];		/* SO_RCVBUF, SO_SNDBUF */
+	atomic_uint coalesced;		/* UDP_RECV_MAX_COALESCED_SIZE */
+};
+
+#define ODGW_CHUNK	4096
+#define ODGW_MAX_CHUNKS	256		/* a million descriptors; beyond, we ask */
+
+extern _Atomic(struct odgw_entry *) odgw_chunks[ODGW_MAX_CHUNKS];
+
+/* odgw_socket_entry - of a descriptor; NULL if it has none */
+static inline struct odgw_entry *odgw_socket_entry(SOCKET s)
+{
+	struct odgw_entry *chunk;
+
+	if (s / ODGW_CHUNK >= ODGW_MAX_CHUNKS)
+		return NULL;
+	chunk = atomic_load_explicit(&odgw_chunks[s / ODGW_CHUNK],
+				     memory_order_acquire);
+	return chunk ? &chunk[s % ODGW_CHUNK] : NULL;
+}
 
 struct odgw_socket {
 	int fd;
@@ -239,6 +273,10 @@ int odgw_socket_lookup_udp(SOCKET s, struct odgw_socket *sock);
 bool odgw_socket_mark(int fd, unsigned int attributes, bool on);
 /* One that the kernel is told of: 0, or an error and it is as before. */
 int odgw_socket_set(int fd, unsigned int attribute, bool on);
+/* It is not only our calls' any more that take what waits. */
+void odgw_socket_not_direct(const struct odgw_socket *sock);
+/* No ICMP error waits that was counted by then. */
+void odgw_socket_told(int fd, uint64_t errors);
 /* The size last asked for, of @which SO_RCVBUF or SO_SNDBUF; 0 if none. */
 int odgw_socket_asked_size(int fd, int which);
 void odgw_socket_ask_size(int fd, int which, int size);
@@ -316,14 +354,23 @@ void odgw_leaf_unlock(void);
 
 /* netevents.c: WSAEventSelect() */
 
+extern atomic_bool odgw_netevents_any;		/* was there ever a selection? */
+
 bool odgw_netevents_selected(int fd);
 void odgw_netevents_record(int fd, int bit);	/* FD_*_BIT happened */
-void odgw_netevents_received(int fd);		/* a call took a datagram */
+void odgw_netevents_taken(int fd);
 void odgw_netevents_no_room(int fd);		/* a send found none */
 void odgw_netevents_closing(int fd);
 void odgw_netevents_lock(void);
 void odgw_netevents_unlock(void);
 void odgw_netevents_forked(void);
+
+/* odgw_netevents_received - a call took a datagram */
+static inline void odgw_netevents_received(int fd)
+{
+	if (atomic_load_explicit(&odgw_netevents_any, memory_order_acquire))
+		odgw_netevents_taken(fd);
+}
 
 /* change.c */
 
@@ -339,61 +386,101 @@ void odgw_info_narrow(const WSAPROTOCOL_INFOW *wide, LPWSAPROTOCOL_INFOA info);
 /* Whether @info came from WSADuplicateSocket(), and names this socket. */
 bool odgw_info_names(const WSAPROTOCOL_INFOW *info, pid_t *pid, int *fd);
 
+/* watch.c: what the kernel counts in the mapping of a port with ODG_CQ_WATCH */
+
+#define ODGW_UNKNOWN	UINT64_MAX	/* 0: no memory to watch */
+
+/* Where they are; without such a port, a word that is ODGW_UNKNOWN. */
+extern _Atomic(const uint64_t *) odgw_changes_at;
+extern _Atomic(const uint64_t *) odgw_errors_at;
+
+void odgw_watch_start(void);
+/* Sockets that are bound through it count their errors there; may be NULL. */
+struct odg_port *odgw_watch_port(void);
+void odgw_watch_forked(void);
+
+static inline uint64_t odgw_count_at(_Atomic(const uint64_t *) *where)
+{
+	return __atomic_load_n(atomic_load_explicit(where, memory_order_acquire),
+			       __ATOMIC_ACQUIRE);
+}
+
 /* probe.c: pointers of the caller that may be bad */
 
 /* Larger pages only make for a question too many. */
 #define ODGW_PAGE	((uintptr_t)4096)
-#define ODGW_KNOWN	32
-#define ODGW_READABLE	((uintptr_t)1)	/* with a page that may not be writable */
+#define ODGW_KNOWN	128
+/* With a page that may not be writable: no address of the program has that bit. */
+#define ODGW_READABLE	((uintptr_t)1 << 63)
 
-struct odgw_probe {
-	uintptr_t stack;		/* the page of the caller's frame */
-	uint64_t changes;		/* of the memory map, until it began */
-	uintptr_t *known;		/* pages, at the low bits of their number, two each */
+/* Pages that can be written to, or at least read, at the low bits of their number. */
+struct odgw_known {
+	uint64_t changes;		/* as of which they were asked about */
+	uintptr_t pages[ODGW_KNOWN];	/* of another place: none */
+	uintptr_t older[ODGW_KNOWN];	/* what stood there before */
 };
 
-void odgw_probe_init(struct odgw_probe *probe);
+/* The thread's; a pointer, so that the little that is read all the time is no call. */
+extern _Thread_local struct odgw_known *odgw_known
+	__attribute__((tls_model("initial-exec")));
+
+struct odgw_probe {
+	uint64_t changes;		/* of the memory map, until it began */
+};
+
+void odgw_probe_forget(struct odgw_probe *probe);
 bool odgw_probe_ask_read(struct odgw_probe *probe, const void *p, size_t n);
 bool odgw_probe_ask_write(struct odgw_probe *probe, void *p, size_t n);
+/* The same, but give up when more than *budget pages would have to be asked about. */
+bool odgw_probe_ask_some(struct odgw_probe *probe, void *p, size_t n,
+			 unsigned int *budget);
 
-/* odgw_probe_knows - @page, or @page | ODGW_READABLE if that is @enough */
-static inline bool odgw_probe_knows(const struct odgw_probe *probe,
-				    uintptr_t page, uintptr_t enough)
+/* odgw_probe_remembers - whether what this thread knows is still true */
+static inline bool odgw_probe_remembers(struct odgw_probe *probe)
 {
-	const uintptr_t *place = &probe->known[page / ODGW_PAGE % ODGW_KNOWN];
-
-	return (place[0] & ~enough) == page ||
-	       (place[ODGW_KNOWN] & ~enough) == page || page == probe->stack;
+	probe->changes = odgw_count_at(&odgw_changes_at);
+	return probe->changes == odgw_known->changes;
 }
 
-/* odgw_probe_is_known - and within one page */
-static inline bool odgw_probe_is_known(const struct odgw_probe *probe,
-				       const void *p, size_t n,
-				       uintptr_t enough)
+static inline void odgw_probe_init(struct odgw_probe *probe)
 {
-	uintptr_t offset = (uintptr_t)p % ODGW_PAGE;
+	if (!odgw_probe_remembers(probe))
+		odgw_probe_forget(probe);
+}
 
-	return n <= ODGW_PAGE - offset &&
-	       odgw_probe_knows(probe, (uintptr_t)p - offset, enough);
+/*
+ * odgw_probe_may - whether an address is known to be good, and within one page: as far
+ * from its beginning as there may be bytes behind
+ */
+static inline bool odgw_probe_may(const void *p, size_t n, uintptr_t enough)
+{
+	uintptr_t addr = (uintptr_t)p;
+	uintptr_t page = odgw_known->pages[addr / ODGW_PAGE % ODGW_KNOWN];
+
+	return n <= ODGW_PAGE && ((addr ^ page) & ~enough) <= ODGW_PAGE - n;
+}
+
+static inline bool odgw_probe_may_write(const void *p, size_t n)
+{
+	return odgw_probe_may(p, n, 0);
+}
+
+static inline bool odgw_probe_may_read(const void *p, size_t n)
+{
+	return odgw_probe_may(p, n, ODGW_READABLE);
 }
 
 /* Ask for the writes first: what can be written is not asked about again. */
 static inline bool odgw_probe_read(struct odgw_probe *probe, const void *p,
 				   size_t n)
 {
-	return odgw_probe_is_known(probe, p, n, ODGW_READABLE) ||
-	       odgw_probe_ask_read(probe, p, n);
+	return odgw_probe_may_read(p, n) || odgw_probe_ask_read(probe, p, n);
 }
 
 static inline bool odgw_probe_write(struct odgw_probe *probe, void *p, size_t n)
 {
-	return odgw_probe_is_known(probe, p, n, 0) ||
-	       odgw_probe_ask_write(probe, p, n);
+	return odgw_probe_may_write(p, n) || odgw_probe_ask_write(probe, p, n);
 }
-
-/* Answers may be kept from now on, if the kernel tells of changes. */
-void odgw_probe_watch(void);
-void odgw_probe_forked(void);
 
 /* observe.c */
 
@@ -443,5 +530,7 @@ bool odgw_apc_run(void);
 
 void odgw_fork_watch(void);
 bool odgw_is_fork_child(void);
+
+#pragma GCC visibility pop
 
 #endif /* ODGRAM_INTERNAL_H */

@@ -150,6 +150,9 @@ static int shut(int s, int how)
 
 	if (err)
 		return err;
+	/* What waits is not to be had any more. */
+	if (how != SHUT_WR)
+		odgw_socket_not_direct(&sock);
 	err = answer(shutdown(s, how));
 	if (sock.udp && how != SHUT_WR)
 		odgw_socket_mark(s, ODGW_SHUT, true);

@@ -34,7 +34,7 @@ struct selection {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct selection *selections;
-static atomic_bool any;			/* was there ever one? */
+atomic_bool odgw_netevents_any;
 static int epfd = -1;
 
 static struct selection **place_of(int fd)
@@ -121,7 +121,7 @@ static int start_watch(void)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (!ret) {
 		pthread_detach(thread);
-		atomic_store(&any, true);
+		atomic_store(&odgw_netevents_any, true);
 		return 0;
 	}
 	close(epfd);
@@ -252,7 +252,7 @@ bool odgw_netevents_selected(int fd)
 {
 	bool ret;
 
-	if (!atomic_load(&any))
+	if (!atomic_load(&odgw_netevents_any))
 		return false;
 	pthread_mutex_lock(&lock);
 	ret = *place_of(fd);
@@ -264,7 +264,7 @@ void odgw_netevents_record(int fd, int bit)
 {
 	struct selection *sel;
 
-	if (!atomic_load(&any))
+	if (!atomic_load(&odgw_netevents_any))
 		return;
 	pthread_mutex_lock(&lock);
 	sel = *place_of(fd);
@@ -278,7 +278,7 @@ static void arm_again(int fd, bool awaits_room)
 {
 	struct selection *sel;
 
-	if (!atomic_load(&any))
+	if (!atomic_load(&odgw_netevents_any))
 		return;
 	pthread_mutex_lock(&lock);
 	sel = *place_of(fd);
@@ -289,7 +289,7 @@ static void arm_again(int fd, bool awaits_room)
 	pthread_mutex_unlock(&lock);
 }
 
-void odgw_netevents_received(int fd)
+void odgw_netevents_taken(int fd)
 {
 	arm_again(fd, false);
 }
@@ -301,7 +301,7 @@ void odgw_netevents_no_room(int fd)
 
 void odgw_netevents_closing(int fd)
 {
-	if (!atomic_load(&any))
+	if (!atomic_load(&odgw_netevents_any))
 		return;
 	pthread_mutex_lock(&lock);
 	drop(fd);

@@ -472,6 +472,9 @@ static const struct option *find(int level, int name)
 
 static int set_passed_on(struct request *r)
 {
+	/* recvfrom(2) would not take apart what is joined. */
+	if (r->level == IPPROTO_UDP && r->name == UDP_GRO)
+		odgw_socket_not_direct(r->sock);
 	return native_set(r, r->value, (size_t)r->len);
 }
 

@@ -143,10 +143,20 @@ struct odg_cq *odg_port_cq(struct odg_port *port)
 	return &port->cq;
 }
 
-const uint64_t *odgn_port_changes(const struct odg_port *port)
+static const uint64_t *count_at(const struct odg_port *port, uint32_t offset)
 {
 	return (const uint64_t *)(const void *)
-		((const uint8_t *)port->map + port->limits.cq_off_changes);
+		((const uint8_t *)port->map + offset);
+}
+
+const uint64_t *odgn_port_changes(const struct odg_port *port)
+{
+	return count_at(port, port->limits.cq_off_changes);
+}
+
+const uint64_t *odgn_port_errors(const struct odg_port *port)
+{
+	return count_at(port, port->limits.cq_off_errors);
 }
 
 int odgn_port_call(struct odg_port *port, unsigned long request, void *arg)

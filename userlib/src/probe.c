@@ -22,13 +22,12 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "internal.h"
-#include "port.h"
 
 static bool can_write(uintptr_t word)
 {
@@ -49,64 +48,64 @@ static bool can_read(uintptr_t word)
 	       errno != EFAULT;
 }
 
-/* Pages that can be written to, or at least read; ~0: none. */
-static _Thread_local struct {
-	uint64_t changes;		/* as of which they were asked about; 0: none */
-	uintptr_t pages[2 * ODGW_KNOWN];
-} known;
-
-/* Its port is open until the process ends: who reads the count takes no lock. */
-static _Atomic(struct odg_port *) watch;
-
-void odgw_probe_watch(void)
+/* stack_here - its page is there, and most often the caller's variables are in it */
+static uintptr_t stack_here(void)
 {
-	struct odg_port *port, *none = NULL;
-
-	if (atomic_load(&watch) || odg_port_open(&port, 1, ODG_CQ_WATCH))
-		return;
-	if (!atomic_compare_exchange_strong(&watch, &none, port))
-		odg_port_close(port);
+	return (uintptr_t)__builtin_frame_address(0);
 }
 
-/* The count is of the parent's memory. */
-void odgw_probe_forked(void)
-{
-	odg_port_close(atomic_exchange(&watch, NULL));
-}
+/* What is known is so until the call ends; no count is ever that. */
+#define THIS_CALL	(ODGW_UNKNOWN - 1)
 
-static uint64_t changes_now(void)
-{
-	struct odg_port *port = atomic_load_explicit(&watch,
-						     memory_order_acquire);
+/* Of a thread that has not asked yet. */
+static struct odgw_known nothing = { .changes = THIS_CALL };
+_Thread_local struct odgw_known *odgw_known = &nothing;
 
-	return port ? __atomic_load_n(odgn_port_changes(port),
-				      __ATOMIC_ACQUIRE) : 0;
-}
-
-void odgw_probe_init(struct odgw_probe *probe)
+void odgw_probe_forget(struct odgw_probe *probe)
 {
-	probe->stack = (uintptr_t)__builtin_frame_address(0) & ~(ODGW_PAGE - 1);
-	probe->changes = changes_now();
-	probe->known = known.pages;
-	if (probe->changes && probe->changes == known.changes)
-		return;
-	memset(known.pages, 0xff, sizeof(known.pages));
-	known.changes = probe->changes;
+	static _Thread_local struct odgw_known known;
+	uintptr_t i;
+
+	odgw_known = &known;
+	/* No address is looked for at the place of its neighbour. */
+	for (i = 0; i < ODGW_KNOWN; i++)
+		known.pages[i] = known.older[i] = (i ^ 1) * ODGW_PAGE;
+	if (!probe->changes || probe->changes == ODGW_UNKNOWN)
+		probe->changes = THIS_CALL;
+	odgw_known->changes = probe->changes;
 }
 
 /* remember - and forget the older one of two that stood there */
 static void remember(const struct odgw_probe *probe, uintptr_t page)
 {
-	uintptr_t *place = &known.pages[page / ODGW_PAGE % ODGW_KNOWN];
+	uintptr_t i = page / ODGW_PAGE % ODGW_KNOWN;
 
 	/* A signal handler's call has begun a new list. */
-	if (known.changes != probe->changes)
+	if (odgw_known->changes != probe->changes)
 		return;
-	place[ODGW_KNOWN] = place[0];
-	place[0] = page;
+	odgw_known->older[i] = odgw_known->pages[i];
+	odgw_known->pages[i] = page;
 }
 
-bool odgw_probe_ask_write(struct odgw_probe *probe, void *p, size_t n)
+/* is_known - and goes where the quick look finds it, or it is our stack's */
+static bool is_known(const struct odgw_probe *probe, uintptr_t page,
+		     uintptr_t enough)
+{
+	uintptr_t older = odgw_known->older[page / ODGW_PAGE % ODGW_KNOWN];
+
+	if (odgw_probe_may((void *)page, ODGW_PAGE, enough))
+		return true;
+	if ((older & ~enough) == page)
+		remember(probe, older);
+	else if (page == (stack_here() & ~(ODGW_PAGE - 1)))
+		remember(probe, page);
+	else
+		return false;
+	return true;
+}
+
+bool odgw_probe_ask_some(struct odgw_probe *probe, void *p, size_t n,
+			 unsigned int *budget)
 {
 	uintptr_t addr = (uintptr_t)p;
 	uintptr_t page = addr & ~(ODGW_PAGE - 1);
@@ -114,13 +113,22 @@ bool odgw_probe_ask_write(struct odgw_probe *probe, void *p, size_t n)
 	if (addr + n < addr)
 		return false;
 	for (; page < addr + n; page += ODGW_PAGE) {
-		if (odgw_probe_knows(probe, page, 0))
+		if (is_known(probe, page, 0))
 			continue;
+		if (!(*budget)--)
+			return false;
 		if (!can_write((addr > page ? addr : page) & ~(uintptr_t)3))
 			return false;
 		remember(probe, page);
 	}
 	return true;
+}
+
+bool odgw_probe_ask_write(struct odgw_probe *probe, void *p, size_t n)
+{
+	unsigned int no_limit = UINT_MAX;
+
+	return odgw_probe_ask_some(probe, p, n, &no_limit);
 }
 
 bool odgw_probe_ask_read(struct odgw_probe *probe, const void *p, size_t n)
@@ -131,7 +139,7 @@ bool odgw_probe_ask_read(struct odgw_probe *probe, const void *p, size_t n)
 	if (addr + n < addr)
 		return false;
 	for (; page < addr + n; page += ODGW_PAGE) {
-		if (odgw_probe_knows(probe, page, ODGW_READABLE))
+		if (is_known(probe, page, ODGW_READABLE))
 			continue;
 		if (!can_read((addr > page ? addr : page) & ~(uintptr_t)3))
 			return false;

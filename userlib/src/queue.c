@@ -56,7 +56,7 @@ static int make_chan(struct odgw_queue *q)
 		chan->first_free = i + 1;
 	}
 	q->chan = chan;
-	odgw_probe_watch();
+	odgw_watch_start();
 	if (q->opened)
 		q->opened(q, chan->port);
 	return 0;
@@ -549,11 +549,12 @@ static struct odgw_chan *process_chan(void)
 int odgw_queue_attach(int fd, uint32_t flags, uint32_t max_joined)
 {
 	struct odgw_chan *chan = process_chan();
+	struct odg_port *watch = odgw_watch_port();
 	int ret;
 
 	if (!chan)
 		return WSASYSNOTREADY;
-	ret = odg_bind_joined(chan->port, fd, flags, max_joined);
+	ret = odg_bind_joined(watch ? watch : chan->port, fd, flags, max_joined);
 	odgw_chan_put(chan);
 	return ret ? odgw_wsa_from_errno(ret) : 0;
 }

@@ -3,7 +3,8 @@
  * Receiving.
  *
  * Overlapped: posted to the queue that overlapped.c chooses, completed by whoever
- * reaps.  Nonoverlapped: a call that blocks (call.c), unless a datagram waits.
+ * reaps.  Nonoverlapped: a call that blocks (call.c), unless a datagram waits, of which
+ * direct.c has been asked before.
  *
  * No locks.
  */
@@ -60,6 +61,12 @@ static int start_no_wait(struct odg_port *port, struct odgw_ticket *ticket,
 	return post(arg, port, ticket, ODG_RECV_NOWAIT);
 }
 
+/* may_wait - on Windows, an OVERLAPPED makes even a nonblocking socket wait */
+static bool may_wait(const struct odgw_receive *r)
+{
+	return r->ov || !odgw_socket_is_nonblocking(r->sock.fd);
+}
+
 /* call - without a datagram, block if that is allowed */
 static int call(struct odgw_receive *r, struct odg_cqe_wide *cqe)
 {
@@ -68,12 +75,13 @@ static int call(struct odgw_receive *r, struct odg_cqe_wide *cqe)
 
 	if (!self)
 		return WSAENOBUFS;
-	err = odgw_queue_try(&self->calls, start_no_wait, r, cqe);
-	/* On Windows, an OVERLAPPED makes even a nonblocking socket wait. */
-	if (err == WSAEWOULDBLOCK &&
-	    (r->ov || !odgw_socket_is_nonblocking(r->sock.fd)))
-		err = odgw_call(r->sock.fd, SO_RCVTIMEO, start, r, cqe);
-	return err;
+	/* Nothing waits, and what else there is to say the call that waits says, too. */
+	if (!r->empty || odgw_socket_is_nonblocking(r->sock.fd)) {
+		err = odgw_queue_try(&self->calls, start_no_wait, r, cqe);
+		if (err != WSAEWOULDBLOCK || !may_wait(r))
+			return err;
+	}
+	return odgw_call(r->sock.fd, SO_RCVTIMEO, start, r, cqe);
 }
 
 /* done_at_once - what only a call that did not pend writes */
@@ -91,6 +99,7 @@ static int recv_overlapped(struct odgw_receive *r,
 	struct odgw_end end;
 	int err;
 
+	odgw_socket_not_direct(&r->sock);
 	r->op.overlapped = r->ov;
 	if ((r->sock.attributes & (ODGW_OURS | ODGW_BY_CALL)) == ODGW_OURS) {
 		r->op.segs = r->segs;
@@ -109,6 +118,7 @@ static int recv_overlapped(struct odgw_receive *r,
  */
 static int now(struct odgw_receive *r, struct odgw_end *end)
 {
+	uint64_t errors = odgw_count_at(&odgw_errors_at);
 	struct odg_cqe_wide cqe;
 	int err;
 
@@ -118,6 +128,9 @@ static int now(struct odgw_receive *r, struct odgw_end *end)
 		err = call(r, &cqe);
 	if (err)
 		return err;
+	/* The call looked for an error first. */
+	if (!r->peek)
+		odgw_socket_told(r->sock.fd, errors);
 	/* Closed under a blocked call. */
 	if (cqe.cqe.status == -ECANCELED)
 		return WSAEINTR;

@@ -5,6 +5,7 @@
 
 #include "queue.h"
 
+/* More are not on the stack. */
 #define ODGW_FEW_SEGS	8
 
 /* One call: its arguments once they are found good. */
@@ -17,6 +18,7 @@ struct odgw_receive {
 	LPWSAOVERLAPPED ov;
 	bool overlapped;
 	bool peek;
+	bool empty;			/* nothing waited a moment ago */
 	struct odgw_op op;		/* store, family and where to store */
 
 	struct odg_seg *segs;

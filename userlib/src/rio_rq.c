@@ -188,6 +188,7 @@ int odgw_rio_rq_open(struct odgw_rio_rq *rq)
 
 	if (rq->ring_open)
 		return 0;
+	odgw_socket_not_direct(&rq->sock);
 	ret = odg_rq_open(&rq->ring, side->cq->port, rq->sock.fd,
 			  side->mask + 1);
 	if (ret)

@@ -20,9 +20,6 @@
 
 #include "iocp.h"
 
-#define CHUNK		4096
-#define MAX_CHUNKS	256		/* a million descriptors; beyond, we ask */
-
 #define MULTIPOINT_C	(WSA_FLAG_MULTIPOINT_C_ROOT | WSA_FLAG_MULTIPOINT_C_LEAF)
 #define MULTIPOINT_D	(WSA_FLAG_MULTIPOINT_D_ROOT | WSA_FLAG_MULTIPOINT_D_LEAF)
 #define LEAF		(WSA_FLAG_MULTIPOINT_C_LEAF | WSA_FLAG_MULTIPOINT_D_LEAF)
@@ -36,53 +33,42 @@
 			 ODGW_NO_QUEUE | ODGW_COALESCES | ODGW_REGISTERED | \
 			 ODGW_SHUT)
 
-struct entry {
-	atomic_uint attributes;		/* ODGW_* */
-	atomic_int asked[2];		/* SO_RCVBUF, SO_SNDBUF */
-	atomic_uint coalesced;		/* UDP_RECV_MAX_COALESCED_SIZE */
-};
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static _Atomic(struct entry *) chunks[MAX_CHUNKS];
+_Atomic(struct odgw_entry *) odgw_chunks[ODGW_MAX_CHUNKS];
 static _Thread_local int open_type;
 
-/* entry_of - of a descriptor; NULL if it has none */
-static struct entry *entry_of(int fd)
+static struct odgw_entry *entry_of(int fd)
 {
-	struct entry *chunk;
-
-	if (fd < 0 || fd / CHUNK >= MAX_CHUNKS)
-		return NULL;
-	chunk = atomic_load(&chunks[fd / CHUNK]);
-	return chunk ? &chunk[fd % CHUNK] : NULL;
+	return odgw_socket_entry((SOCKET)fd);
 }
 
 /* make_entry - of a descriptor, if it has none; NULL: no memory */
-static struct entry *make_entry(int fd)
+static struct odgw_entry *make_entry(int fd)
 {
-	struct entry *chunk;
+	struct odgw_entry *chunk;
 
-	if (fd / CHUNK >= MAX_CHUNKS)
+	if (fd / ODGW_CHUNK >= ODGW_MAX_CHUNKS)
 		return NULL;
 	pthread_mutex_lock(&lock);
-	chunk = atomic_load(&chunks[fd / CHUNK]);
+	chunk = atomic_load(&odgw_chunks[fd / ODGW_CHUNK]);
 	if (!chunk) {
-		chunk = calloc(CHUNK, sizeof(*chunk));
-		atomic_store(&chunks[fd / CHUNK], chunk);
+		chunk = calloc(ODGW_CHUNK, sizeof(*chunk));
+		atomic_store(&odgw_chunks[fd / ODGW_CHUNK], chunk);
 	}
 	pthread_mutex_unlock(&lock);
-	return chunk ? &chunk[fd % CHUNK] : NULL;
+	return chunk ? &chunk[fd % ODGW_CHUNK] : NULL;
 }
 
 static bool remember(int fd, unsigned int attributes)
 {
-	struct entry *entry = make_entry(fd);
+	struct odgw_entry *entry = make_entry(fd);
 
 	if (!entry)
 		return false;
 	atomic_store(&entry->asked[0], 0);
 	atomic_store(&entry->asked[1], 0);
 	atomic_store(&entry->coalesced, 0);
+	atomic_store(&entry->errors, 0);
 	atomic_store(&entry->attributes, attributes);
 	/* The socket that had the number before was closed by close(2). */
 	odgw_queues_forget_socket(fd);
@@ -107,7 +93,7 @@ static int ask(struct odgw_socket *sock)
 
 int odgw_socket_lookup(SOCKET s, struct odgw_socket *sock)
 {
-	struct entry *entry;
+	struct odgw_entry *entry;
 
 	if (s > INT_MAX)
 		return WSAENOTSOCK;
@@ -140,7 +126,7 @@ static bool share_an_inode(int a, int b)
 
 static bool is_duplicated(int fd)
 {
-	struct entry *entry = entry_of(fd);
+	struct odgw_entry *entry = entry_of(fd);
 
 	return entry && atomic_load(&entry->attributes) & ODGW_DUPLICATED;
 }
@@ -153,7 +139,7 @@ bool odgw_socket_same(int a, int b)
 
 bool odgw_socket_mark(int fd, unsigned int attributes, bool on)
 {
-	struct entry *entry = make_entry(fd);
+	struct odgw_entry *entry = make_entry(fd);
 
 	if (!entry)
 		return false;
@@ -164,16 +150,30 @@ bool odgw_socket_mark(int fd, unsigned int attributes, bool on)
 	return true;
 }
 
+void odgw_socket_not_direct(const struct odgw_socket *sock)
+{
+	if (sock->attributes & ODGW_DIRECT)
+		odgw_socket_mark(sock->fd, ODGW_DIRECT, false);
+}
+
+void odgw_socket_told(int fd, uint64_t errors)
+{
+	struct odgw_entry *entry = entry_of(fd);
+
+	if (entry)
+		atomic_store_explicit(&entry->errors, errors, memory_order_relaxed);
+}
+
 int odgw_socket_asked_size(int fd, int which)
 {
-	struct entry *entry = entry_of(fd);
+	struct odgw_entry *entry = entry_of(fd);
 
 	return entry ? atomic_load(&entry->asked[which == SO_SNDBUF]) : 0;
 }
 
 void odgw_socket_ask_size(int fd, int which, int size)
 {
-	struct entry *entry = entry_of(fd);
+	struct odgw_entry *entry = entry_of(fd);
 
 	if (entry)
 		atomic_store(&entry->asked[which == SO_SNDBUF], size);
@@ -209,7 +209,7 @@ int odgw_socket_bind_any(const struct odgw_socket *sock)
 
 int odgw_socket_attach(int fd)
 {
-	struct entry *entry = entry_of(fd);
+	struct odgw_entry *entry = entry_of(fd);
 	unsigned int attributes = entry ? atomic_load(&entry->attributes) : 0;
 
 	return odgw_queue_attach(fd,
@@ -223,13 +223,15 @@ int odgw_socket_attach(int fd)
 
 int odgw_socket_set(int fd, unsigned int attribute, bool on)
 {
-	struct entry *entry = make_entry(fd);
+	struct odgw_entry *entry = make_entry(fd);
 	unsigned int before;
 	int err;
 
 	if (!entry)
 		return WSAENOBUFS;
 	before = atomic_load(&entry->attributes) & attribute;
+	if (attribute == ODGW_KEEP_REST)
+		odgw_socket_mark(fd, ODGW_DIRECT, false);
 	odgw_socket_mark(fd, attribute, on);
 	err = odgw_socket_attach(fd);
 	if (err)
@@ -239,19 +241,20 @@ int odgw_socket_set(int fd, unsigned int attribute, bool on)
 
 DWORD odgw_socket_coalesced(int fd)
 {
-	struct entry *entry = entry_of(fd);
+	struct odgw_entry *entry = entry_of(fd);
 
 	return entry ? atomic_load(&entry->coalesced) : 0;
 }
 
 int odgw_socket_coalesce(int fd, DWORD max)
 {
-	struct entry *entry = make_entry(fd);
+	struct odgw_entry *entry = make_entry(fd);
 	DWORD before;
 	int err;
 
 	if (!entry)
 		return WSAENOBUFS;
+	odgw_socket_mark(fd, ODGW_DIRECT, false);
 	before = atomic_exchange(&entry->coalesced, max);
 	err = odgw_socket_attach(fd);
 	if (err)
@@ -330,6 +333,7 @@ static unsigned int attributes_for(int family, DWORD flags)
 static int create(struct triple want, DWORD flags, int extra, int *fd)
 {
 	const int on = 1;
+	uint64_t errors;
 	int err;
 
 	err = check_flags(flags);
@@ -351,8 +355,13 @@ static int create(struct triple want, DWORD flags, int extra, int *fd)
 		close(*fd);
 		return WSAENOBUFS;
 	}
+	errors = odgw_count_at(&odgw_errors_at);
 	/* If it cannot be done, the first receive says why. */
-	odgw_socket_attach(*fd);
+	if (!odgw_socket_attach(*fd) && odgw_watch_port()) {
+		/* The first socket: there was no port that could have counted. */
+		odgw_socket_told(*fd, errors == ODGW_UNKNOWN ? 0 : errors);
+		odgw_socket_mark(*fd, ODGW_DIRECT, true);
+	}
 	return 0;
 }
 
@@ -362,7 +371,9 @@ static int create(struct triple want, DWORD flags, int extra, int *fd)
  */
 static bool duplicated(int fd, int copy, unsigned int attributes)
 {
-	if (!remember(copy, attributes | ODGW_DUPLICATED) ||
+	odgw_socket_mark(fd, ODGW_DIRECT, false);
+	if (!remember(copy, (attributes & ~(unsigned int)ODGW_DIRECT) |
+			    ODGW_DUPLICATED) ||
 	    !odgw_assoc_share(fd, copy) ||
 	    !odgw_socket_mark(fd, ODGW_DUPLICATED, true)) {
 		odgw_assoc_forget(copy);
@@ -518,15 +529,15 @@ int odg_ws_socket(int af, int type, int protocol)
 /* another - descriptor that names the same socket; -1: there is none */
 static int another(int fd)
 {
-	struct entry *chunk;
+	struct odgw_entry *chunk;
 	int i, j;
 
-	for (i = 0; i < MAX_CHUNKS; i++) {
-		chunk = atomic_load(&chunks[i]);
-		for (j = 0; chunk && j < CHUNK; j++)
+	for (i = 0; i < ODGW_MAX_CHUNKS; i++) {
+		chunk = atomic_load(&odgw_chunks[i]);
+		for (j = 0; chunk && j < ODGW_CHUNK; j++)
 			if (atomic_load(&chunk[j].attributes) & ODGW_DUPLICATED &&
-			    i * CHUNK + j != fd && share_an_inode(fd, i * CHUNK + j))
-				return i * CHUNK + j;
+			    i * ODGW_CHUNK + j != fd && share_an_inode(fd, i * ODGW_CHUNK + j))
+				return i * ODGW_CHUNK + j;
 	}
 	return -1;
 }
@@ -540,7 +551,7 @@ static int another(int fd)
  */
 static int forget_and_close(int fd)
 {
-	struct entry *entry = entry_of(fd);
+	struct odgw_entry *entry = entry_of(fd);
 	unsigned int was = entry ? atomic_exchange(&entry->attributes, 0) : 0;
 	int other = was & ODGW_DUPLICATED ? another(fd) : -1;
 
@@ -586,14 +597,14 @@ int WSAAPI closesocket(SOCKET s)
 
 void odgw_socket_close_all(void)
 {
-	struct entry *chunk;
+	struct odgw_entry *chunk;
 	int i, j;
 
-	for (i = 0; i < MAX_CHUNKS; i++) {
-		chunk = atomic_load(&chunks[i]);
-		for (j = 0; chunk && j < CHUNK; j++)
+	for (i = 0; i < ODGW_MAX_CHUNKS; i++) {
+		chunk = atomic_load(&odgw_chunks[i]);
+		for (j = 0; chunk && j < ODGW_CHUNK; j++)
 			if (atomic_load(&chunk[j].attributes) & ODGW_OURS)
-				forget_and_close(i * CHUNK + j);
+				forget_and_close(i * ODGW_CHUNK + j);
 	}
 }
 

@@ -11,12 +11,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static atomic_uint started;
-
-bool odgw_started(void)
-{
-	return atomic_load_explicit(&started, memory_order_acquire);
-}
+atomic_uint odgw_startups;
 
 /* negotiate - the version to speak, or 0 */
 static WORD negotiate(WORD wanted)
@@ -54,7 +49,7 @@ int WSAAPI WSAStartup(WORD wVersionRequested, LPWSADATA data)
 	}
 
 	pthread_mutex_lock(&lock);
-	atomic_fetch_add_explicit(&started, 1, memory_order_release);
+	atomic_fetch_add_explicit(&odgw_startups, 1, memory_order_release);
 	pthread_mutex_unlock(&lock);
 	return odgw_leave_failed(0);
 }
@@ -69,7 +64,7 @@ int WSAAPI WSACleanup(void)
 		return odgw_leave(WSANOTINITIALISED), SOCKET_ERROR;
 
 	pthread_mutex_lock(&lock);
-	if (atomic_load(&started) && atomic_fetch_sub(&started, 1) == 1) {
+	if (atomic_load(&odgw_startups) && atomic_fetch_sub(&odgw_startups, 1) == 1) {
 		odgw_queues_shutdown();
 		odgw_rio_shutdown();
 		odgw_socket_close_all();
