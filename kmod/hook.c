@@ -295,10 +295,10 @@ int odg_encap_rcv(struct sock *sk, struct sk_buff *skb)
 			return odg_discard(binding, skb);
 		if (flags & ODG_BIND_TIMED)
 			this_cpu_write(odg_hook_cycles, odg_cycles());
-		if (odg_binding_is_idle(binding))
-			return odg_pass_on_idle(binding, skb);
 		if (flags & (ODG_BIND_NOT_PLAIN | ODG_BIND_IPV6))
-			return odg_rcv_not_plain(binding, sk, skb);
+			return odg_binding_is_idle(binding) ?
+			       odg_pass_on_idle(binding, skb) :
+			       odg_rcv_not_plain(binding, sk, skb);
 	}
 	if (unlikely(odg_is_watched(sk, skb) || !odg_is_plain(skb)))
 		return odg_rcv_not_plain(binding, sk, skb);
