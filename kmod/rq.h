@@ -115,6 +115,8 @@ bool odg_rq_target(struct odg_rq *rq, struct odg_target *target);
 void odg_rq_end(struct odg_target *target, struct odg_cqe_wide *cqe);
 void odg_rq_fail(struct odg_target *target, int status);
 u32 odg_rq_take(const struct odg_target *target, u32 len);
+u32 odg_rq_skip_dead(struct odg_rq *rq, u32 posted);
+int odg_rq_cancel_at(struct odg_rq *rq, u32 index, u64 user_data);
 
 /* Is a receive posted?  Without the lock only a hint. */
 static inline bool odg_rq_waiting(struct odg_rq *rq)
