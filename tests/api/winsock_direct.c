@@ -325,7 +325,7 @@ static void a41_not_where_receives_are_posted(void **state)
 	done(&op);
 }
 
-static void bh4_not_where_there_is_a_duplicate(void **state)
+static void bk16_not_where_there_is_a_duplicate(void **state)
 {
 	HANDLE copy;
 
@@ -434,7 +434,7 @@ int main(void)
 		T(a22_a29_unbound_shut_down_or_closed),
 		T(a30_nothing_waits),
 		T(a41_not_where_receives_are_posted),
-		T(bh4_not_where_there_is_a_duplicate),
+		T(bk16_not_where_there_is_a_duplicate),
 		T(not_where_datagrams_are_joined),
 		T(the_childs_are_not),
 		T(inv1_blocking_and_direct_by_turns),
