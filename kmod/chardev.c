@@ -131,17 +131,14 @@ static int odg_with_binding(int fd, union odg_arg *arg,
 {
 	struct odg_binding *binding;
 	struct socket *sock;
-	int ret = -ENOENT;
+	int ret;
 
-	sock = odg_udp_socket(fd);
+	sock = odg_bound_socket(fd, &binding);
 	if (IS_ERR(sock))
 		return PTR_ERR(sock);
 
-	binding = odg_binding_get(sock->sk);
-	if (binding) {
-		ret = fn(binding, sock->sk, arg);
-		odg_binding_put(binding);
-	}
+	ret = fn(binding, sock->sk, arg);
+	odg_binding_put(binding);
 	sockfd_put(sock);
 	return ret;
 }

@@ -279,12 +279,9 @@ int odg_rq_switch(struct odg_port *port, const struct odg_rq_switch *arg)
 	struct odg_rq *old;
 	int ret = -ENOENT;
 
-	sock = odg_udp_socket(arg->fd);
+	sock = odg_bound_socket(arg->fd, &binding);
 	if (IS_ERR(sock))
 		return PTR_ERR(sock);
-	binding = odg_binding_get(sock->sk);
-	if (!binding)
-		goto out;
 
 	mutex_lock(&port->create_lock);
 	old = odg_rq_of_port(binding, port);
@@ -295,7 +292,6 @@ int odg_rq_switch(struct odg_port *port, const struct odg_rq_switch *arg)
 	}
 	mutex_unlock(&port->create_lock);
 	odg_binding_put(binding);
-out:
 	sockfd_put(sock);
 	return ret;
 }
@@ -309,12 +305,9 @@ int odg_rq_cancel(struct odg_port *port, const struct odg_rq_cancel *arg)
 
 	if (arg->__reserved)
 		return -EINVAL;
-	sock = odg_udp_socket(arg->fd);
+	sock = odg_bound_socket(arg->fd, &binding);
 	if (IS_ERR(sock))
 		return PTR_ERR(sock);
-	binding = odg_binding_get(sock->sk);
-	if (!binding)
-		goto out;
 
 	spin_lock_bh(&binding->lock);
 	rq = odg_binding_rq(binding);
@@ -322,7 +315,6 @@ int odg_rq_cancel(struct odg_port *port, const struct odg_rq_cancel *arg)
 		ret = odg_rq_cancel_at(rq, arg->index, arg->user_data);
 	spin_unlock_bh(&binding->lock);
 	odg_binding_put(binding);
-out:
 	sockfd_put(sock);
 	return ret;
 }

@@ -48,6 +48,29 @@ struct socket *odg_udp_socket(int fd)
 	return sock;
 }
 
+/**
+ * odg_bound_socket - the socket behind a descriptor, if it is bound to odgram
+ * @fd: the descriptor
+ * @binding: out: its binding, with a reference for the caller
+ *
+ * Return: the socket, to be given back with sockfd_put(), or an ERR_PTR() as
+ * odg_udp_socket(), or of -ENOENT.
+ */
+struct socket *odg_bound_socket(int fd, struct odg_binding **binding)
+{
+	struct socket *sock;
+
+	sock = odg_udp_socket(fd);
+	if (IS_ERR(sock))
+		return sock;
+	*binding = odg_binding_get(sock->sk);
+	if (!*binding) {
+		sockfd_put(sock);
+		return ERR_PTR(-ENOENT);
+	}
+	return sock;
+}
+
 /* Nothing can arrive at a socket without a port yet. */
 struct odg_binding *odg_attach_bound(struct sock *sk)
 {

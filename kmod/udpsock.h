@@ -9,6 +9,7 @@ struct socket;
 
 struct socket *odg_socket_of(struct file *file);
 struct socket *odg_udp_socket(int fd);
+struct socket *odg_bound_socket(int fd, struct odg_binding **binding);
 struct odg_binding *odg_attach_bound(struct sock *sk);
 struct socket *odg_attach_receiver(int fd, struct odg_binding **binding);
 
