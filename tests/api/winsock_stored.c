@@ -313,18 +313,6 @@ static void a18_threads_that_each_wait_for_their_own(void **state)
 
 /* --- routines and ports ------------------------------------------------ */
 
-static unsigned int called;
-
-static void CALLBACK routine(DWORD error, DWORD bytes, LPWSAOVERLAPPED ov,
-			     DWORD flags)
-{
-	assert_int_equal(error, 0);
-	assert_int_equal(flags, 0);
-	assert_int_equal(bytes, 4);
-	assert_ptr_equal(ov, &ops[called].ov);
-	called++;
-}
-
 static void a87_routines(void **state)
 {
 	WSABUF buf = { .len = 32 };

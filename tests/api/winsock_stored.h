@@ -115,6 +115,19 @@ static inline void comes_nr(struct op *op, int i)
 	comes(r, op, text);
 }
 
+/* Of the ops one by one, each with four bytes. */
+static unsigned int called;
+
+static void CALLBACK routine(DWORD error, DWORD bytes, LPWSAOVERLAPPED ov,
+			     DWORD flags)
+{
+	assert_int_equal(error, 0);
+	assert_int_equal(flags, 0);
+	assert_int_equal(bytes, 4);
+	assert_ptr_equal(ov, &ops[called].ov);
+	called++;
+}
+
 /* Each test has sockets of its own. */
 static inline int setup(void **state)
 {

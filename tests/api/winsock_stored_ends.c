@@ -143,18 +143,6 @@ static void a46_thread_exit_cancels_what_it_stored(void **state)
 	done(&mine);
 }
 
-static unsigned int called;
-
-static void CALLBACK routine(DWORD error, DWORD bytes, LPWSAOVERLAPPED ov,
-			     DWORD flags)
-{
-	assert_int_equal(error, 0);
-	assert_int_equal(flags, 0);
-	assert_int_equal(bytes, 4);
-	assert_ptr_equal(ov, &ops[called].ov);
-	called++;
-}
-
 static void *store_with_routine_and_exit(void *arg)
 {
 	WSABUF buf = { .len = 32 };
@@ -287,17 +275,23 @@ static void a3_what_cannot_be_written_is_refused_at_once(void **state)
 	munmap(at, PAGE);
 }
 
+/* The page is learnt, and then ops[0] stored in it. */
+static void store_at(struct op *at)
+{
+	post_stored(r, at, false);
+	snd("x", 1);
+	comes(r, at, "x");
+	assert_int_equal(post_at(at), WSA_IO_PENDING);
+	assert_true(is_stored(&ops[0]));
+}
+
 /* Other memory at the same address: that gets the data. */
 static void remapped_while_it_pends(void **state)
 {
 	struct op *at = map_at(NULL, PROT_READ | PROT_WRITE);
 
 	(void)state;
-	post_stored(r, at, false);
-	snd("x", 1);
-	comes(r, at, "x");
-	assert_int_equal(post_at(at), WSA_IO_PENDING);
-	assert_true(is_stored(&ops[0]));
+	store_at(at);
 	map_at(at, PROT_READ | PROT_WRITE);
 	snd("new", 3);
 	until(completed(&ops[0]));
@@ -311,11 +305,7 @@ static void unmapped_while_it_pends(void **state)
 	struct op *at = map_at(NULL, PROT_READ | PROT_WRITE);
 
 	(void)state;
-	post_stored(r, at, false);
-	snd("x", 1);
-	comes(r, at, "x");
-	assert_int_equal(post_at(at), WSA_IO_PENDING);
-	assert_true(is_stored(&ops[0]));
+	store_at(at);
 	munmap(at, PAGE);
 	snd("lost?", 5);
 	until(completed(&ops[0]));
