@@ -7,7 +7,7 @@
  * ODG_RQ_SWITCH.  The socket, or that call, takes it out of the binding and hands it to
  * port->dead_rqs; the memory goes with the next ODG_RQ_CREATE or with the port, in
  * process context and after a grace period.  A spare one, which no softirq has seen,
- * goes at once.  The program's mapping holds the pages themselves.
+ * goes at once.  The program's mapping may hold the memory longer (shm.c).
  *
  * Locks: port->create_lock for what is created and switched; binding->lock, inside, for
  * the binding's queue and its entries.
@@ -15,7 +15,6 @@
 #include <linux/mm.h>
 #include <linux/net.h>
 #include <linux/slab.h>
-#include <linux/vmalloc.h>
 
 #include "binding.h"
 #include "compat.h"
@@ -23,6 +22,7 @@
 #include "recv.h"
 #include "rq.h"
 #include "rq_pages.h"
+#include "shm.h"
 #include "trace.h"
 #include "udpsock.h"
 #include "wait.h"
@@ -42,9 +42,7 @@ static void odg_rq_set_closed(struct odg_rq *rq)
 
 static void odg_rq_free(struct odg_rq *rq)
 {
-	odg_uncharge_pages(rq->port->user,
-			   odg_rq_bytes(rq->mask + 1) >> PAGE_SHIFT);
-	vfree(rq->shared);
+	odg_shm_put(rq->shm);
 	kfree(rq->pages);
 	kfree(rq);
 }
@@ -142,27 +140,28 @@ static int odg_rq_create_for(struct odg_port *port, struct odg_rq_create *arg,
 			     struct odg_binding *binding)
 {
 	u32 entries = roundup_pow_of_two(arg->entries);
-	unsigned long pages = odg_rq_bytes(entries) >> PAGE_SHIFT;
 	struct odg_rq *rq;
 	int ret;
 
-	ret = odg_charge_pages(port->user, pages);
-	if (ret)
-		return ret;
 	rq = kzalloc(sizeof(*rq), GFP_KERNEL_ACCOUNT);
-	if (!rq) {
-		odg_uncharge_pages(port->user, pages);
+	if (!rq)
 		return -ENOMEM;
+	rq->shm = odg_shm_new(port->user, odg_rq_bytes(entries));
+	if (IS_ERR(rq->shm)) {
+		ret = PTR_ERR(rq->shm);
+		kfree(rq);
+		return ret;
 	}
 	rq->port = port;
+	rq->shared = rq->shm->start;
 	rq->mask = entries - 1;
 	INIT_DELAYED_WORK(&rq->work, odg_rq_work);
-	if (arg->flags & ODG_RQ_ADDRESSES)
+	if (arg->flags & ODG_RQ_ADDRESSES) {
 		rq->pages = kzalloc(sizeof(*rq->pages), GFP_KERNEL_ACCOUNT);
-	rq->shared = vmalloc_user(odg_rq_bytes(entries));
-	if (!rq->shared || (arg->flags & ODG_RQ_ADDRESSES && !rq->pages)) {
-		odg_rq_free(rq);
-		return -ENOMEM;
+		if (!rq->pages) {
+			odg_rq_free(rq);
+			return -ENOMEM;
+		}
 	}
 	ret = arg->flags & ODG_RQ_SPARE ? odg_rq_keep_spare(port, rq) :
 					  odg_rq_install(port, rq, binding);
@@ -173,7 +172,7 @@ static int odg_rq_create_for(struct odg_port *port, struct odg_rq_create *arg,
 
 	arg->entries = entries;
 	arg->mmap_offset = ((u64)rq->id + 1) << 32;
-	arg->mmap_size = (u64)pages << PAGE_SHIFT;
+	arg->mmap_size = odg_rq_bytes(entries);
 	arg->off_prod = offsetof(struct odg_rq_shared, prod);
 	arg->off_cons = offsetof(struct odg_rq_shared, cons);
 	arg->off_flags = offsetof(struct odg_rq_shared, flags);
@@ -338,7 +337,7 @@ int odg_rq_mmap(struct odg_port *port, struct vm_area_struct *vma)
 	if (rq && rq->pages && !odg_pincache_serves_us(&port->pins))
 		ret = -EPERM;
 	else if (rq)
-		ret = remap_vmalloc_range(vma, rq->shared, 0);
+		ret = odg_shm_mmap(rq->shm, vma);
 	if (!ret && rq->pages)
 		odg_vm_flags_set(vma, VM_DONTCOPY);
 	mutex_unlock(&port->create_lock);

@@ -15,6 +15,7 @@
 struct odg_cqe_wide;
 struct odg_op;
 struct odg_rq_pages;
+struct odg_shm;
 struct socket;
 struct vm_area_struct;
 
@@ -47,6 +48,7 @@ struct odg_rq_shared {
  * @standing: what is left of it, as it was when we last looked, in the shape of a plain
  *	one; binding->lock
  * @least: it stays while it has so many bytes left; binding->lock
+ * @shm: memory of @shared
  * @id: index in port->rqs
  * @pages: for receives that name addresses, or NULL if none may; constant
  * @segs: memory of the receive at the head, as last read: @addr, or if that is NULL,
@@ -63,6 +65,7 @@ struct odg_rq {
 	u32 used;
 	u32 least;
 	struct odg_rqe standing;
+	struct odg_shm *shm;
 	u32 id;
 	struct odg_rq_pages *pages;
 	struct {

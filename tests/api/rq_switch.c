@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* ODG_RQ_SWITCH: a socket gets another request queue, and loses nothing by it. */
+#include "helpers_mem.h"
 #include "helpers_ring.h"
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/stat.h>
 
 static int switch_rq(const struct port *p, int sock)
 {
@@ -98,6 +100,43 @@ static void the_old_queue_is_not_looked_at(void **state)
 	reap_ring(&q, 2, 0, 1);
 	ring_close(&old);
 	drop_ring(&q);
+}
+
+/* A queue that was replaced is charged as long as the program has it mapped. */
+static void mapped_in_child(void *arg)
+{
+	struct odg_rq_create c = { .size = sizeof(c), .entries = 8 };
+	struct fix *f = arg;
+	struct ring old[12], r;
+	struct port p;
+	unsigned int n;
+
+	become_nobody(8 * PAGE);
+	port_open(&p, 8, 0);
+	ring_open(&r, &p, f->rx, 8);
+	c.fd = f->rx;
+	c.flags = ODG_RQ_SPARE;
+	for (n = 0; !odg(p.fd, ODG_RQ_CREATE, &c); n++) {
+		want_true(n < ARRAY_SIZE(old));
+		old[n] = r;
+		ring_map(&r, &p, &c);
+		want(switch_rq(&p, f->rx), 0);
+	}
+	want_true(n > 1);
+	want(odg(p.fd, ODG_RQ_CREATE, &c), -ENOMEM);
+	ring_close(&old[0]);
+	want(odg(p.fd, ODG_RQ_CREATE, &c), 0);
+	while (--n)
+		ring_close(&old[n]);
+	ring_close(&r);
+	port_close(&p);
+}
+
+static void what_is_mapped_is_charged(void **state)
+{
+	sys(chmod("/dev/odgram", 0666));
+	in_child(mapped_in_child, *state);
+	sys(chmod("/dev/odgram", 0600));
 }
 
 static void need_kick_is_told_in_the_new_queue(void **state)
@@ -380,6 +419,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T46(b_r20_what_is_posted_stays_posted),
 		T(the_old_queue_is_not_looked_at),
+		T(what_is_mapped_is_charged),
 		T(need_kick_is_told_in_the_new_queue),
 		T(inv1_order_among_posts_by_call),
 		T(standing_receive_goes_on_where_it_was),
