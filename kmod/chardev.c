@@ -13,10 +13,10 @@
 #include <linux/odgram.h>
 #include <linux/poll.h>
 #include <linux/uaccess.h>
-#include <linux/vmalloc.h>
 
 #include "binding.h"
 #include "cancel.h"
+#include "cq.h"
 #include "main.h"
 #include "notify.h"
 #include "port.h"
@@ -33,6 +33,7 @@
 /* The ABI: a change of any of these breaks programs. */
 static_assert(sizeof(struct odg_query) == 56);
 static_assert(sizeof(struct odg_cq_create) == 24);
+static_assert(sizeof(struct odg_cq_switch) == 8);
 static_assert(sizeof(struct odg_bind) == 16);
 static_assert(sizeof(struct odg_seg) == 16);
 static_assert(sizeof(struct odg_recv) == 48);
@@ -59,6 +60,7 @@ static_assert(offsetof(struct odg_cqe, addr) == 48);
 union odg_arg {
 	struct odg_query query;
 	struct odg_cq_create cq_create;
+	struct odg_cq_switch cq_switch;
 	struct odg_bind bind;
 	struct odg_post post;
 	struct odg_cancel cancel;
@@ -96,7 +98,12 @@ static int odg_ioctl_query(struct odg_port *port, union odg_arg *arg)
 
 static int odg_ioctl_cq_create(struct odg_port *port, union odg_arg *arg)
 {
-	return odg_port_create_cq(port, &arg->cq_create);
+	return odg_cq_create(port, &arg->cq_create);
+}
+
+static int odg_ioctl_cq_switch(struct odg_port *port, union odg_arg *arg)
+{
+	return odg_cq_switch(port, &arg->cq_switch);
 }
 
 static int odg_ioctl_bind(struct odg_port *port, union odg_arg *arg)
@@ -311,6 +318,8 @@ static const struct odg_ioctl odg_ioctls[] = {
 	ODG_IOCTL(ODG_RQ_SWITCH, odg_ioctl_rq_switch, rq_switch, fd, false),
 	ODG_IOCTL(ODG_RQ_CANCEL, odg_ioctl_rq_cancel, rq_cancel, __reserved,
 		  false),
+	ODG_IOCTL(ODG_CQ_SWITCH, odg_ioctl_cq_switch, cq_switch, __reserved,
+		  false),
 };
 
 static noinline long odg_ioctl_any(struct file *file, unsigned int cmd,
@@ -386,9 +395,10 @@ static int odg_mmap(struct file *file, struct vm_area_struct *vma)
 	/* a private copy would never show a completion */
 	if (!(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
-	if (vma->vm_pgoff != ODG_MMAP_CQ)
-		return odg_rq_mmap(port, vma);
-	return remap_vmalloc_range(vma, port->ring.shared, 0);
+	if (vma->vm_pgoff == ODG_MMAP_CQ >> PAGE_SHIFT ||
+	    vma->vm_pgoff == ODG_MMAP_CQ_SPARE >> PAGE_SHIFT)
+		return odg_cq_mmap(port, vma);
+	return odg_rq_mmap(port, vma);
 }
 
 static const struct file_operations odg_fops = {

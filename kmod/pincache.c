@@ -562,15 +562,24 @@ void odg_pincache_init(struct odg_pincache *cache, struct user_struct *user,
 EXPORT_SYMBOL_IF_KUNIT(odg_pincache_init);
 
 /**
- * odg_pincache_watch - count changes of the caller's memory map where he sees it
+ * odg_pincache_watch - open the cache for the caller's memory map
  * @cache: of a port that is ready
- * @told: the count; remains 0 if there is no memory to watch
+ *
+ * Return: whether it serves that one.
  */
-void odg_pincache_watch(struct odg_pincache *cache, u64 *told)
+bool odg_pincache_watch(struct odg_pincache *cache)
 {
 	odg_pincache_open(cache);
-	if (!odg_pincache_serves_us(cache))
-		return;
+	return odg_pincache_serves_us(cache);
+}
+
+/**
+ * odg_pincache_tell - show the program the count of changes
+ * @cache: whose
+ * @told: the count, from now on; it takes the place of the one before
+ */
+void odg_pincache_tell(struct odg_pincache *cache, u64 *told)
+{
 	spin_lock(&cache->lock);
 	cache->told = told;
 	odg_tell_program(cache);

@@ -91,7 +91,8 @@ struct odg_pincache {
 
 void odg_pincache_init(struct odg_pincache *cache, struct user_struct *user,
 		       u32 ops);
-void odg_pincache_watch(struct odg_pincache *cache, u64 *told);
+bool odg_pincache_watch(struct odg_pincache *cache);
+void odg_pincache_tell(struct odg_pincache *cache, u64 *told);
 int odg_pincache_own(struct odg_pincache *cache);
 bool odg_pincache_serves_us(struct odg_pincache *cache);
 void odg_pincache_destroy(struct odg_pincache *cache);
@@ -139,6 +140,12 @@ static __always_inline void odg_pin_put(struct odg_pincache *cache,
 {
 	if (unlikely(refcount_dec_and_test(&pin->ref)))
 		odg_pin_over(cache, pin);
+}
+
+/* Does the program see the count of changes? */
+static inline bool odg_pincache_tells(const struct odg_pincache *cache)
+{
+	return cache->told;
 }
 
 int odg_charge_pages(struct user_struct *user, unsigned long pages);

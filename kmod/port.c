@@ -22,9 +22,8 @@
  * inside binding->lock and has nothing inside.  As long as all that completes is
  * the ring of one socket, and nobody is to be told, that binding (port->sole) does
  * without it in hook.c, and who has no binding's lock takes both (odg_port_lock_ring());
- * the first that does more ends that (odg_port_share()).  port->create_lock makes the
- * queue appear once.  port->reap_lock lets one reaper at a time give ops back; it
- * is outside port->lock.
+ * the first that does more ends that (odg_port_share()).  port->reap_lock lets one
+ * reaper at a time give ops back; it is outside port->lock.
  */
 #include <kunit/visibility.h>
 #include <linux/cred.h>
@@ -34,11 +33,11 @@
 #include <linux/pid.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
-#include <linux/vmalloc.h>
 #include <net/net_namespace.h>
 
 #include "binding.h"
 #include "cancel.h"
+#include "cq.h"
 #include "event.h"
 #include "main.h"
 #include "notify.h"
@@ -103,14 +102,15 @@ struct odg_port *odg_port_create(void)
 EXPORT_SYMBOL_IF_KUNIT(odg_port_create);
 
 /*
- * For who holds no binding's lock: exclude everybody else from the ring.  Bottom halves
- * are off.  Return: whose lock is held besides port->lock, or NULL.
+ * For who holds no binding's lock: exclude everybody else from the ring, with bottom
+ * halves off.  Return: whose lock is held besides port->lock, or NULL.
  */
-static struct odg_binding *odg_port_lock_ring(struct odg_port *port)
+struct odg_binding *odg_port_lock_ring(struct odg_port *port)
 	__acquires(&port->lock)
 {
 	struct odg_binding *sole;
 
+	local_bh_disable();
 	for (;;) {
 		sole = rcu_dereference_bh(port->sole);
 		if (sole)
@@ -131,7 +131,7 @@ static struct odg_binding *odg_port_lock_ring(struct odg_port *port)
 	}
 }
 
-static void odg_port_unlock_ring(struct odg_port *port, struct odg_binding *sole)
+void odg_port_unlock_ring(struct odg_port *port, struct odg_binding *sole)
 	__releases(&port->lock)
 {
 	spin_unlock(&port->lock);
@@ -140,6 +140,7 @@ static void odg_port_unlock_ring(struct odg_port *port, struct odg_binding *sole
 		spin_unlock(&sole->lock);
 	else
 		__release(&sole->lock);
+	local_bh_enable();
 }
 
 /* Both locks are held, and it is. */
@@ -152,16 +153,13 @@ static void odg_port_forget_sole(struct odg_port *port,
 
 void __odg_port_share(struct odg_port *port)
 {
-	struct odg_binding *sole;
+	struct odg_binding *sole = odg_port_lock_ring(port);
 
-	local_bh_disable();
-	sole = odg_port_lock_ring(port);
 	if (sole)
 		odg_port_forget_sole(port, sole);
 	/* pairs with the acquire in odg_port_share() */
 	smp_store_release(&port->shared, true);
 	odg_port_unlock_ring(port, sole);
-	local_bh_enable();
 }
 
 /* The first ring of the port is this binding's, whose lock is held. */
@@ -209,11 +207,7 @@ void odg_port_release(struct odg_port *port)
 		odg_op_reap(port);
 		odg_pincache_destroy(&port->pins);
 		odg_region_del_all(port);
-		odg_uncharge_pages(port->user,
-				   odg_ring_bytes(odg_port_entries(port),
-						  odg_port_cqe_size(port)) >>
-				   PAGE_SHIFT);
-		odg_ring_destroy(&port->ring);
+		odg_cq_free(port);
 		odg_port_free_ops(port);
 	}
 	/* odg_exit() waits for this callback to return */
@@ -223,70 +217,10 @@ EXPORT_SYMBOL_IF_KUNIT(odg_port_release);
 
 bool odg_port_ready(struct odg_port *port)
 {
-	/* pairs with the release in odg_port_create_cq() */
+	/* pairs with the release in odg_cq_create_first() */
 	return smp_load_acquire(&port->ready);
 }
 EXPORT_SYMBOL_IF_KUNIT(odg_port_ready);
-
-static int __odg_port_create_cq(struct odg_port *port,
-				struct odg_cq_create *arg)
-{
-	u32 entries = roundup_pow_of_two(arg->entries);
-	u32 cqe_size = arg->flags & ODG_CQ_WIDE ? sizeof(struct odg_cqe_wide) :
-						  sizeof(struct odg_cqe);
-	unsigned long pages = odg_ring_bytes(entries, cqe_size) >> PAGE_SHIFT;
-	int ret;
-
-	if (port->ready)
-		return -EEXIST;
-
-	ret = odg_charge_pages(port->user, pages);
-	if (ret)
-		return ret;
-
-	ret = odg_ring_init(&port->ring, entries, cqe_size);
-	if (ret)
-		goto err_uncharge;
-	if (arg->flags & ODG_CQ_WATCH) {
-		port->watch = odg_watch_new(&port->ring.shared->errors);
-		ret = -ENOMEM;
-		if (!port->watch)
-			goto err_ring;
-	}
-
-	odg_pincache_init(&port->pins, port->user, entries);
-	arg->entries = entries;
-	arg->cqe_size = cqe_size;
-	arg->mmap_size = (u64)pages << PAGE_SHIFT;
-	/* pairs with the acquire in odg_port_ready() */
-	smp_store_release(&port->ready, true);
-	return 0;
-
-err_ring:
-	odg_ring_destroy(&port->ring);
-err_uncharge:
-	odg_uncharge_pages(port->user, pages);
-	return ret;
-}
-
-int odg_port_create_cq(struct odg_port *port, struct odg_cq_create *arg)
-{
-	int ret;
-
-	if (arg->flags & ~(ODG_CQ_WIDE | ODG_CQ_WATCH))
-		return -EINVAL;
-	if (!arg->entries || arg->entries > ODG_MAX_CQ_ENTRIES)
-		return -EINVAL;
-
-	mutex_lock(&port->create_lock);
-	ret = __odg_port_create_cq(port, arg);
-	mutex_unlock(&port->create_lock);
-	/* takes the lock of the memory map, under which odg_mmap() takes create_lock */
-	if (!ret && arg->flags & ODG_CQ_WATCH)
-		odg_pincache_watch(&port->pins, &port->ring.shared->changes);
-	return ret;
-}
-EXPORT_SYMBOL_IF_KUNIT(odg_port_create_cq);
 
 /*
  * Room for the completion of a receive in a ring, which counts as posted with it.
@@ -427,9 +361,8 @@ void odg_port_get_stats(struct odg_port *port, struct odg_port_stats *stats)
 	if (!odg_port_ready(port))
 		return;
 
-	local_bh_disable();
 	sole = odg_port_lock_ring(port);
-	stats->entries = odg_port_entries(port);
+	stats->entries = odg_ring_entries(&port->ring);
 	stats->outstanding = port->outstanding;
 	stats->unread = odg_ring_unread(&port->ring);
 	stats->posted = port->ring.prod + port->outstanding;
@@ -440,6 +373,5 @@ void odg_port_get_stats(struct odg_port *port, struct odg_port_stats *stats)
 	stats->bad_entries = port->bad_entries;
 	stats->pinned_pages = port->pinned;
 	odg_port_unlock_ring(port, sole);
-	local_bh_enable();
 	stats->kept_pages = odg_pincache_kept(&port->pins);
 }

@@ -23,6 +23,7 @@ struct net;
 struct odg_binding;
 struct odg_regions;
 struct odg_rq;
+struct odg_shm;
 struct odg_watch;
 struct pid;
 
@@ -37,7 +38,7 @@ struct pid;
  * @sole: the binding whose lock does for @ring what @lock does elsewhere: only its ring
  *	completes here, and nobody is to be told; or NULL.  Written under both locks.
  * @shared: it was over with that, and stays so
- * @ring: the completion queue; its producer index counts what completed
+ * @ring: the completion queue (cq.c); its producer index counts what completed
  * @outstanding: receives and sends accepted and not completed; one of a ring counts
  *	while it is taken
  * @tell: ODG_TELL_*: who may have to be told of a completion
@@ -59,8 +60,11 @@ struct pid;
  * @id: its number in the registry
  * @region_ids: those in use; @create_lock
  * @region_pages: pages of all regions; written under @create_lock
- * @create_lock: one ODG_CQ_CREATE, _RQ_CREATE, _NOTIFY or change of @regions at a
- *	time
+ * @create_lock: one ODG_CQ_CREATE, _CQ_SWITCH, _RQ_CREATE, _RQ_SWITCH, _NOTIFY or
+ *	change of @regions at a time
+ * @ring_shm: memory of @ring; @create_lock
+ * @spare: the queue for ODG_CQ_SWITCH, if its memory is there; @create_lock
+ * @spare_shm: that, or NULL; @create_lock
  * @ready: the queue exists; release after everything it needs, acquire before
  * @source: the socket that was last posted to, NULL before; a reference, read under
  *	RCU (wait.c)
@@ -103,6 +107,9 @@ struct odg_port {
 	struct mutex create_lock;	/* see above */
 	struct ida region_ids;
 	unsigned long region_pages;
+	struct odg_shm *ring_shm;
+	struct odg_ring spare;
+	struct odg_shm *spare_shm;
 	bool ready;
 	struct odg_binding __rcu *source;
 
@@ -125,16 +132,6 @@ struct odg_port {
 static inline bool odg_port_is_wide(const struct odg_port *port)
 {
 	return port->ring.entry_shift == ilog2(sizeof(struct odg_cqe_wide));
-}
-
-static inline u32 odg_port_entries(const struct odg_port *port)
-{
-	return port->ring.mask + 1;
-}
-
-static inline size_t odg_port_cqe_size(const struct odg_port *port)
-{
-	return 1UL << port->ring.entry_shift;
 }
 
 /*
@@ -183,6 +180,10 @@ static inline void odg_port_stamp(struct odg_cqe_wide *cqe)
 	cqe->cpu = smp_processor_id();
 }
 
+struct odg_binding *odg_port_lock_ring(struct odg_port *port)
+	__acquires(&port->lock);
+void odg_port_unlock_ring(struct odg_port *port, struct odg_binding *sole)
+	__releases(&port->lock);
 void __odg_port_share(struct odg_port *port);
 
 /*
@@ -202,7 +203,6 @@ void odg_port_unset_sole(struct odg_port *port, struct odg_binding *binding);
 struct odg_port *odg_port_create(void);
 void odg_port_release(struct odg_port *port);
 
-int odg_port_create_cq(struct odg_port *port, struct odg_cq_create *arg);
 bool odg_port_ready(struct odg_port *port);
 u32 odg_port_unread(struct odg_port *port);
 void odg_port_get_stats(struct odg_port *port, struct odg_port_stats *stats);

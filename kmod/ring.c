@@ -14,7 +14,6 @@
 #include <kunit/visibility.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
-#include <linux/vmalloc.h>
 
 #include "ring.h"
 
@@ -23,25 +22,20 @@ size_t odg_ring_bytes(u32 entries, u32 entry_size)
 	return PAGE_ALIGN(sizeof(struct odg_ring_shared) +
 			  (size_t)entries * entry_size);
 }
+EXPORT_SYMBOL_IF_KUNIT(odg_ring_bytes);
 
-int odg_ring_init(struct odg_ring *ring, u32 entries, u32 entry_size)
+/* @shared: odg_ring_bytes(), zeroed */
+void odg_ring_init(struct odg_ring *ring, struct odg_ring_shared *shared,
+		   u32 entries, u32 entry_size)
 {
 	*ring = (struct odg_ring) {
-		.shared = vmalloc_user(odg_ring_bytes(entries, entry_size)),
+		.shared = shared,
 		.mask = entries - 1,
 		.entry_shift = ilog2(entry_size),
 		.limit = entries,
 	};
-	return ring->shared ? 0 : -ENOMEM;
 }
 EXPORT_SYMBOL_IF_KUNIT(odg_ring_init);
-
-void odg_ring_destroy(struct odg_ring *ring)
-{
-	vfree(ring->shared);
-	ring->shared = NULL;
-}
-EXPORT_SYMBOL_IF_KUNIT(odg_ring_destroy);
 
 /* Take over the program's index if it lies between our last one and prod. */
 void odg_ring_sync_cons(struct odg_ring *ring)
@@ -58,3 +52,58 @@ void odg_ring_sync_cons(struct odg_ring *ring)
 	ring->limit += released;
 }
 EXPORT_SYMBOL_IF_KUNIT(odg_ring_sync_cons);
+
+/**
+ * odg_ring_copy - entries to where they belong in another ring
+ * @to: the other, with entries of the same size
+ * @from: the one that has them
+ * @first: index of the first
+ * @end: and behind the last
+ *
+ * The program may scribble over them meanwhile, and they are nobody's but its own.
+ */
+void odg_ring_copy(const struct odg_ring *to, const struct odg_ring *from,
+		   u64 first, u64 end)
+{
+	for (; first != end; first++)
+		memcpy(odg_ring_write(to, first), odg_ring_write(from, first),
+		       odg_ring_entry_size(from));
+}
+EXPORT_SYMBOL_IF_KUNIT(odg_ring_copy);
+
+/**
+ * odg_ring_move - go on in another ring
+ * @ring: the ring
+ * @to: the other, new; it has the old memory then
+ * @copied: the unread entries before this one are there already
+ *
+ * Indices and promises stay what they are, and it is armed if it was.  In the old
+ * memory nothing changes any more, but that it is not armed.
+ *
+ * Return: 0; or -EINVAL if more is unread and promised than the other holds, and
+ * nothing has changed.
+ */
+int odg_ring_move(struct odg_ring *ring, struct odg_ring *to, u64 copied)
+{
+	struct odg_ring_shared *shared = to->shared, *old = ring->shared;
+	u32 mask = to->mask, taken;
+
+	odg_ring_sync_cons(ring);
+	taken = ring->prod + ring->mask + 1 - ring->limit;
+	if (taken > mask + 1)
+		return -EINVAL;
+
+	odg_ring_copy(to, ring, copied, ring->prod);
+	shared->prod = ring->prod;
+	shared->loud = READ_ONCE(old->loud);
+	shared->cons = ring->cons;
+	shared->arm = xchg(&old->arm, 0);
+	ring->limit = ring->prod + mask + 1 - taken;
+	to->mask = ring->mask;
+	to->shared = old;
+	WRITE_ONCE(ring->mask, mask);
+	/* pairs with the address dependency of who reads it under RCU */
+	smp_store_release(&ring->shared, shared);
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(odg_ring_move);

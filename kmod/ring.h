@@ -37,7 +37,7 @@ struct odg_ring_shared {
 
 /**
  * struct odg_ring - the kernel's side of a completion queue
- * @shared: indices and entries, mapped by the program as well
+ * @shared: indices and entries, mapped by the program as well; read under RCU, too
  * @mask: number of entries, a power of two, less one
  * @entry_shift: log2 of the bytes from one entry to the next
  * @prod: next index to write, and how many were; the shared copy publishes its
@@ -47,7 +47,7 @@ struct odg_ring_shared {
  *	behind it, and as many as are promised to ops that have not completed
  * @bad_cons: impossible consumer indices seen
  *
- * The owner's lock serialises everything here but init and destroy.
+ * The owner's lock serialises everything here but init and copy.
  */
 struct odg_ring {
 	struct odg_ring_shared *shared;
@@ -59,10 +59,24 @@ struct odg_ring {
 	u64 bad_cons;
 };
 
-int odg_ring_init(struct odg_ring *ring, u32 entries, u32 entry_size);
-void odg_ring_destroy(struct odg_ring *ring);
+void odg_ring_init(struct odg_ring *ring, struct odg_ring_shared *shared,
+		   u32 entries, u32 entry_size);
 size_t odg_ring_bytes(u32 entries, u32 entry_size);
 void odg_ring_sync_cons(struct odg_ring *ring);
+void odg_ring_copy(const struct odg_ring *to, const struct odg_ring *from,
+		   u64 first, u64 end);
+int odg_ring_move(struct odg_ring *ring, struct odg_ring *to, u64 copied);
+
+/* May be asked without the lock. */
+static inline u32 odg_ring_entries(const struct odg_ring *ring)
+{
+	return READ_ONCE(ring->mask) + 1;
+}
+
+static inline size_t odg_ring_entry_size(const struct odg_ring *ring)
+{
+	return 1UL << ring->entry_shift;
+}
 
 /* Has the queue room for one more promise?  Looks at its consumer if it must. */
 static __always_inline bool odg_ring_has_room(struct odg_ring *ring)

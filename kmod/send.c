@@ -126,7 +126,7 @@ static int odg_answer_send(struct odg_sending *s, u32 state)
 static int odg_probe_result(const struct odg_sending *s)
 {
 	u8 __user *first = u64_to_user_ptr(s->send.result);
-	u8 __user *last = first + odg_port_cqe_size(s->port) - 1;
+	u8 __user *last = first + odg_ring_entry_size(&s->port->ring) - 1;
 	u8 byte;
 
 	if (get_user(byte, first) || put_user(byte, first) ||

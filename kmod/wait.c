@@ -52,25 +52,38 @@ void odg_wait_forget_source(struct odg_port *port)
 
 /**
  * struct odg_spin - a spin
- * @ring: the queue it looks at
+ * @port: whose queue it looks at
  * @min: how many completions it waits for
  * @until: when it ends, CLOCK_MONOTONIC
  * @switches: how often somebody else had taken the CPU when it began
  */
 struct odg_spin {
-	const struct odg_ring_shared *ring;
+	const struct odg_port *port;
 	u32 min;
 	u64 until;
 	unsigned long switches;
 };
 
 /* The program can make it believe anything, and only it spins longer for that. */
+static u32 odg_spin_unread(const struct odg_port *port)
+{
+	const struct odg_ring_shared *shared;
+	u32 unread;
+
+	/* the memory that ODG_CQ_SWITCH replaces goes after a grace period */
+	rcu_read_lock();
+	shared = READ_ONCE(port->ring.shared);
+	unread = READ_ONCE(shared->prod) - READ_ONCE(shared->cons);
+	rcu_read_unlock();
+	return unread;
+}
+
 static bool odg_spin_is_over(void *arg, unsigned long start)
 {
 	const struct odg_spin *spin = arg;
-	u32 unread = READ_ONCE(spin->ring->prod) - READ_ONCE(spin->ring->cons);
 
-	return unread >= spin->min || ktime_get_ns() >= spin->until ||
+	return odg_spin_unread(spin->port) >= spin->min ||
+	       ktime_get_ns() >= spin->until ||
 	       need_resched() || current->nivcsw != spin->switches ||
 	       signal_pending(current);
 }
@@ -110,7 +123,7 @@ static void odg_spin_on_device(struct odg_port *port, struct odg_spin *spin) {}
 static void odg_spin(struct odg_port *port, const struct odg_wait *arg)
 {
 	struct odg_spin spin = {
-		.ring = port->ring.shared,
+		.port = port,
 		.min = arg->min,
 		.until = min_t(u64, arg->timeout_ns, ktime_get_ns() +
 			       (u64)arg->spin_us * NSEC_PER_USEC),
@@ -134,7 +147,7 @@ static int odg_sleep(struct odg_port *port, const struct odg_wait *arg)
 	for (;;) {
 		prepare_to_wait(&port->wait, &wait, TASK_INTERRUPTIBLE);
 		unread = odg_port_unread(port);
-		if (unread >= arg->min)
+		if (unread >= min(arg->min, odg_ring_entries(&port->ring)))
 			break;
 		if (expired) {
 			ret = -ETIME;
@@ -159,7 +172,7 @@ int odg_wait(struct odg_port *port, const struct odg_wait *arg)
 		return -EINVAL;
 	if (!odg_port_ready(port))
 		return -ENXIO;
-	if (arg->min > odg_port_entries(port))
+	if (arg->min > odg_ring_entries(&port->ring))
 		return -EINVAL;
 
 	if (arg->spin_us)

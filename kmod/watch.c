@@ -7,8 +7,9 @@
  * sees it, in the port that it last bound the socket through.
  *
  * Lifetime: made with the port's queue, freed with its last holder.  The mapping goes
- * with the port, which clears @errors first and then waits for RCU: who counts is an
- * RCU reader.  No locks; which watch a binding has is under binding->lock.
+ * with the port, which clears @errors first, or with a switch to another (cq.c), which
+ * aims it there; both then wait for RCU: who counts is an RCU reader.  No locks; which
+ * watch a binding has is under binding->lock.
  */
 #include <linux/atomic.h>
 #include <linux/slab.h>
@@ -46,6 +47,12 @@ void odg_watch_close(struct odg_watch *watch)
 	if (watch)
 		WRITE_ONCE(watch->errors, NULL);
 	odg_watch_put(watch);
+}
+
+/* The port has another mapping; the old one stays until a grace period after this. */
+void odg_watch_aim(struct odg_watch *watch, atomic64_t *errors)
+{
+	WRITE_ONCE(watch->errors, errors);
 }
 
 /* An error is kept for the next receive.  RCU. */

@@ -19,6 +19,7 @@ struct odg_watch *odg_watch_new(atomic64_t *errors);
 struct odg_watch *odg_watch_get(struct odg_watch *watch);
 void odg_watch_put(struct odg_watch *watch);
 void odg_watch_close(struct odg_watch *watch);
+void odg_watch_aim(struct odg_watch *watch, atomic64_t *errors);
 void odg_watch_error(struct odg_watch *watch);
 
 #endif /* ODG_WATCH_H */

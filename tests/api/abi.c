@@ -365,7 +365,7 @@ static void reserved_fields_and_flags_must_be_zero(void **state)
 	want(odg(f->p.fd, ODG_UNBIND, &b), -EINVAL);
 
 	row("CQ_CREATE flags");
-	c.flags = 4;
+	c.flags = 8;
 	want(odg(fresh, ODG_CQ_CREATE, &c), -EINVAL);
 	c.flags = 0x80000000;
 	want(odg(fresh, ODG_CQ_CREATE, &c), -EINVAL);

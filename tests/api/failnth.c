@@ -175,6 +175,10 @@ static int run(struct chain *c)
 	struct odg_cq_create watch = {
 		.size = sizeof(watch), .entries = 1, .flags = ODG_CQ_WATCH,
 	};
+	struct odg_cq_create more = {
+		.size = sizeof(more), .entries = 256, .flags = ODG_CQ_SPARE,
+	};
+	struct odg_cq_switch to_more = { .size = sizeof(to_more) };
 	struct odg_sock_stats s = { .size = sizeof(s), .fd = c->rx };
 	struct odg_port_stats ps = { .size = sizeof(ps) };
 	struct odg_region_add ra = {
@@ -202,6 +206,8 @@ static int run(struct chain *c)
 	STEP("QUERY", odg(c->p.fd, ODG_QUERY, &q));
 	STEP("CQ_CREATE", odg(c->p.fd, ODG_CQ_CREATE, &cq));
 	STEP("CQ_CREATE to watch", odg(c->watcher, ODG_CQ_CREATE, &watch));
+	STEP("CQ_CREATE, a spare one", odg(c->watcher, ODG_CQ_CREATE, &more));
+	STEP("CQ_SWITCH", odg(c->watcher, ODG_CQ_SWITCH, &to_more));
 	c->p.entries = cq.entries;
 	c->p.cqe_size = cq.cqe_size;
 	c->p.map_size = cq.mmap_size;

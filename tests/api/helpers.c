@@ -228,6 +228,7 @@ void port_open(struct port *p, unsigned int entries, unsigned int flags)
 	p->loud = (uint32_t *)(p->map + q.cq_off_loud);
 	p->arm = (uint32_t *)(p->map + q.cq_off_arm);
 	p->changes = (uint64_t *)(p->map + q.cq_off_changes);
+	p->errors = (uint64_t *)(p->map + q.cq_off_errors);
 	p->cqes = p->map + q.cq_off_entries;
 }
 

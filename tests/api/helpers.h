@@ -102,7 +102,7 @@ struct port {
 	size_t map_size;
 	uint32_t entries, cqe_size;
 	uint32_t *prod, *cons, *loud, *arm;
-	uint64_t *changes;
+	uint64_t *changes, *errors;
 	uint8_t *cqes;
 	uint32_t seq;			/* the next completion's */
 	bool joins;			/* completions may hold several datagrams */

@@ -7,6 +7,7 @@
 #include <linux/odgram.h>
 
 #include "cancel.h"
+#include "cq.h"
 #include "port.h"
 #include "post.h"
 #include "send.h"
@@ -29,7 +30,7 @@ static void args_create_queue(struct kunit *test)
 {
 	struct odg_cq_create arg = { .size = sizeof(arg), .entries = 16 };
 
-	KUNIT_ASSERT_EQ(test, odg_port_create_cq(test->priv, &arg), 0);
+	KUNIT_ASSERT_EQ(test, odg_cq_create(test->priv, &arg), 0);
 }
 
 struct create_case {
@@ -48,7 +49,9 @@ static const struct create_case create_cases[] = {
 	{ "none", 0, 0, -EINVAL },
 	{ "one too many", ODG_MAX_CQ_ENTRIES + 1, 0, -EINVAL },
 	{ "all ones", U32_MAX, 0, -EINVAL },
-	{ "unknown flag", 64, 4, -EINVAL },
+	{ "unknown flag", 64, ODG_CQ_SPARE << 1, -EINVAL },
+	{ "a spare one before the first", 64, ODG_CQ_SPARE, -ENXIO },
+	{ "a wide spare one", 64, ODG_CQ_SPARE | ODG_CQ_WIDE, -EINVAL },
 	{ "no memory map to watch", 64, ODG_CQ_WATCH, 0, 64, 64 },
 	{ "known and unknown flag", 64, ODG_CQ_WIDE | 0x80000000, -EINVAL },
 };
@@ -69,7 +72,7 @@ static void args_cq_create(struct kunit *test)
 		.flags = c->flags,
 	};
 
-	KUNIT_ASSERT_EQ(test, odg_port_create_cq(test->priv, &arg), c->ret);
+	KUNIT_ASSERT_EQ(test, odg_cq_create(test->priv, &arg), c->ret);
 	KUNIT_EXPECT_EQ(test, odg_port_ready(test->priv), !c->ret);
 	if (c->ret)
 		return;
@@ -83,7 +86,7 @@ static void args_second_queue_is_refused(struct kunit *test)
 	struct odg_cq_create arg = { .size = sizeof(arg), .entries = 16 };
 
 	args_create_queue(test);
-	KUNIT_EXPECT_EQ(test, odg_port_create_cq(test->priv, &arg), -EEXIST);
+	KUNIT_EXPECT_EQ(test, odg_cq_create(test->priv, &arg), -EEXIST);
 }
 
 struct cancel_case {

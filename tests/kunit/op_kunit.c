@@ -16,6 +16,7 @@
 
 #include "binding.h"
 #include "cancel.h"
+#include "cq.h"
 #include "op.h"
 #include "optable.h"
 #include "port.h"
@@ -53,7 +54,7 @@ static int op_test_init(struct kunit *test)
 
 	t->port = odg_port_create();
 	KUNIT_ASSERT_NOT_NULL(test, t->port);
-	KUNIT_ASSERT_EQ(test, odg_port_create_cq(t->port, &arg), 0);
+	KUNIT_ASSERT_EQ(test, odg_cq_create(t->port, &arg), 0);
 
 	KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, AF_INET, SOCK_DGRAM,
 					       IPPROTO_UDP, &t->sock), 0);

@@ -15,24 +15,26 @@ struct ring_test {
 	u32 *cons;
 };
 
+/* Its memory goes with the test. */
+static void ring_make(struct kunit *test, struct odg_ring *ring, u32 entries)
+{
+	void *shared = kunit_kzalloc(test, odg_ring_bytes(entries, ENTRY_SIZE),
+				     GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, shared);
+	odg_ring_init(ring, shared, entries, ENTRY_SIZE);
+}
+
 static int ring_test_init(struct kunit *test)
 {
 	struct ring_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
-	KUNIT_ASSERT_EQ(test, odg_ring_init(&t->ring, ENTRIES, ENTRY_SIZE), 0);
+	ring_make(test, &t->ring, ENTRIES);
 	t->prod = &t->ring.shared->prod;
 	t->cons = &t->ring.shared->cons;
 	test->priv = t;
 	return 0;
-}
-
-static void ring_test_exit(struct kunit *test)
-{
-	struct ring_test *t = test->priv;
-
-	if (t)
-		odg_ring_destroy(&t->ring);
 }
 
 /* Start both sides at @index, as if so many entries had come and gone. */
@@ -216,6 +218,72 @@ static void ring_is_disarmed_once(struct kunit *test)
 	}
 }
 
+/* From ENTRIES to 16 across 2^32: with what is unread, promised and armed. */
+static void ring_moves_to_a_larger_one(struct kunit *test)
+{
+	struct ring_test *t = test->priv;
+	struct odg_ring_shared *old = t->ring.shared;
+	struct odg_ring to;
+	u32 i;
+
+	ring_make(test, &to, 16);
+	ring_start_at(t, U32_MAX - 2);
+	for (i = 0; i < 5; i++)
+		ring_produce(test, t, i);
+	WRITE_ONCE(*t->cons, U32_MAX - 1);
+	KUNIT_ASSERT_TRUE(test, odg_ring_reserve(&t->ring));
+	WRITE_ONCE(old->arm, 7);
+
+	odg_ring_copy(&to, &t->ring, (u64)U32_MAX - 1, (u64)U32_MAX + 1);
+	KUNIT_ASSERT_EQ(test, odg_ring_move(&t->ring, &to, (u64)U32_MAX + 1), 0);
+	KUNIT_EXPECT_PTR_EQ(test, to.shared, old);
+	KUNIT_EXPECT_EQ(test, to.mask, ENTRIES - 1);
+	KUNIT_EXPECT_EQ(test, old->arm, 0);
+	KUNIT_EXPECT_EQ(test, t->ring.shared->arm, 7);
+	KUNIT_EXPECT_EQ(test, t->ring.shared->prod, 2);
+	KUNIT_EXPECT_EQ(test, t->ring.shared->loud, 2);
+	KUNIT_EXPECT_EQ(test, t->ring.shared->cons, U32_MAX - 1);
+	KUNIT_EXPECT_EQ(test, t->ring.prod, (u64)U32_MAX + 3);
+	KUNIT_EXPECT_EQ(test, odg_ring_unread(&t->ring), 4);
+	for (i = 1; i < 5; i++)
+		KUNIT_EXPECT_EQ(test, *(u64 *)odg_ring_write(&t->ring,
+							     U32_MAX - 2ULL + i),
+				(u64)i);
+	/* 4 are unread, one is promised */
+	for (i = 0; i < 11; i++)
+		KUNIT_EXPECT_TRUE(test, odg_ring_reserve(&t->ring));
+	KUNIT_EXPECT_FALSE(test, odg_ring_reserve(&t->ring));
+}
+
+/* 5 unread with an index that is a lie, and 2 promised: 8 is enough, 4 is not. */
+static void ring_moves_nothing_where_it_does_not_fit(struct kunit *test)
+{
+	struct ring_test *t = test->priv;
+	struct odg_ring_shared *old = t->ring.shared;
+	struct odg_ring to;
+	u32 i;
+
+	ring_make(test, &to, 4);
+	ring_start_at(t, 1000);
+	for (i = 0; i < 5; i++)
+		ring_produce(test, t, i);
+	KUNIT_ASSERT_TRUE(test, odg_ring_reserve(&t->ring));
+	KUNIT_ASSERT_TRUE(test, odg_ring_reserve(&t->ring));
+	WRITE_ONCE(*t->cons, 1006);
+	WRITE_ONCE(old->arm, 1);
+	KUNIT_EXPECT_EQ(test, odg_ring_move(&t->ring, &to, 1000), -EINVAL);
+	KUNIT_EXPECT_PTR_EQ(test, t->ring.shared, old);
+	KUNIT_EXPECT_EQ(test, t->ring.mask, ENTRIES - 1);
+	KUNIT_EXPECT_EQ(test, old->arm, 1);
+	KUNIT_EXPECT_EQ(test, t->ring.limit, 1006ULL);
+
+	ring_make(test, &to, ENTRIES);
+	KUNIT_EXPECT_EQ(test, odg_ring_move(&t->ring, &to, 1000), 0);
+	KUNIT_EXPECT_EQ(test, t->ring.shared->cons, 1000);
+	KUNIT_EXPECT_EQ(test, odg_ring_unread(&t->ring), 5);
+	KUNIT_EXPECT_EQ(test, t->ring.limit, 1006ULL);
+}
+
 static void ring_indices_have_cache_lines_of_their_own(struct kunit *test)
 {
 	KUNIT_EXPECT_GE(test, offsetof(struct odg_ring_shared, cons), 128);
@@ -237,6 +305,8 @@ static struct kunit_case ring_cases[] = {
 	KUNIT_CASE(ring_ignores_a_scribbled_producer_index),
 	KUNIT_CASE(ring_quiet_moves_prod_alone),
 	KUNIT_CASE(ring_is_disarmed_once),
+	KUNIT_CASE(ring_moves_to_a_larger_one),
+	KUNIT_CASE(ring_moves_nothing_where_it_does_not_fit),
 	KUNIT_CASE(ring_indices_have_cache_lines_of_their_own),
 	{}
 };
@@ -244,7 +314,6 @@ static struct kunit_case ring_cases[] = {
 static struct kunit_suite ring_suite = {
 	.name = "odgram_ring",
 	.init = ring_test_init,
-	.exit = ring_test_exit,
 	.test_cases = ring_cases,
 };
 

@@ -178,6 +178,7 @@ static void uapi_call_numbers_stay(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ODG_RQ_KICK, 0xda0c);
 	KUNIT_EXPECT_EQ(test, ODG_RQ_SWITCH, 0xda0f);
 	KUNIT_EXPECT_EQ(test, ODG_RQ_CANCEL, 0xda10);
+	KUNIT_EXPECT_EQ(test, ODG_CQ_SWITCH, 0xda11);
 	KUNIT_EXPECT_EQ(test, ODG_SEND, 0xda0e);
 }
 

@@ -71,6 +71,7 @@
  *   ODG_SEND          struct odg_send_batch  number of sends accepted, >= 1
  *   ODG_RQ_SWITCH     struct odg_rq_switch   0
  *   ODG_RQ_CANCEL     struct odg_rq_cancel   1 if the receive was cancelled, else 0
+ *   ODG_CQ_SWITCH     struct odg_cq_switch   0
  *
  * poll(2) on the port reports POLLIN while an unread completion exists.
  *
@@ -95,8 +96,8 @@
  *   ENOENT      ODG_CANCEL: no such op outstanding; ODG_UNBIND and
  *               ODG_SOCK_STATS: the socket is not bound to odgram; ODG_RQ_KICK:
  *               it has no request queue; ODG_RQ_SWITCH and _CANCEL: none on this
- *               port, or (_SWITCH) the port has no spare one; ODG_REGION_DEL: no such
- *               region
+ *               port, or (_SWITCH) the port has no spare one; ODG_CQ_SWITCH: likewise;
+ *               ODG_REGION_DEL: no such region
  *   ENOSPC      the port has as many regions or request queues as it can
  *   ENOMEM      no memory, or pinning would exceed RLIMIT_MEMLOCK
  *   ENOTSOCK    the descriptor is not a socket
@@ -139,6 +140,7 @@
 #define ODG_SEND		_IO(ODG_IOC_TYPE, 0x0E)
 #define ODG_RQ_SWITCH		_IO(ODG_IOC_TYPE, 0x0F)
 #define ODG_RQ_CANCEL		_IO(ODG_IOC_TYPE, 0x10)
+#define ODG_CQ_SWITCH		_IO(ODG_IOC_TYPE, 0x11)
 
 /* Limits.  ODG_QUERY reports them, too: ask rather than compile them in. */
 #define ODG_MAX_SEGS		1024	/* segments of one op */
@@ -149,8 +151,9 @@
 #define ODG_MAX_REGIONS		16384	/* of one port */
 #define ODG_MAX_RQ_SEGS		16	/* segments of one receive in a ring */
 
-/* Offset of the completion queue in mmap(2) of the port. */
+/* Offsets in mmap(2) of the port: its completion queue, and the spare one. */
 #define ODG_MMAP_CQ		0ULL
+#define ODG_MMAP_CQ_SPARE	0x80000000ULL
 
 /**
  * struct odg_query - what this kernel speaks
@@ -187,16 +190,19 @@ struct odg_query {
 /* odg_cq_create.flags */
 #define ODG_CQ_WIDE		(1U << 0)	/* entries are struct odg_cqe_wide */
 #define ODG_CQ_WATCH		(1U << 1)	/* count changes of memory, and errors */
+#define ODG_CQ_SPARE		(1U << 2)	/* for ODG_CQ_SWITCH; no other flag with it */
 
 /**
  * struct odg_cq_create - create the port's completion queue
  * @size: sizeof(struct odg_cq_create)
- * @flags: ODG_CQ_*
+ * @flags: ODG_CQ_*; or ODG_CQ_SPARE: one to take its place, with entries of the same
+ *	size.  A port that has a queue has one spare one, and gives up the one before.
  * @entries: in: least number of entries, 1 .. max_cq_entries; out: the number
  *	got, the next power of two.  It bounds the receives outstanding plus the
  *	completions unread, so the queue cannot overflow.
  * @cqe_size: out: bytes from one entry to the next
- * @mmap_size: out: bytes to map at ODG_MMAP_CQ; charged to RLIMIT_MEMLOCK
+ * @mmap_size: out: bytes to map at ODG_MMAP_CQ or ODG_MMAP_CQ_SPARE; charged to
+ *	RLIMIT_MEMLOCK
  */
 struct odg_cq_create {
 	__u32 size;
@@ -204,6 +210,26 @@ struct odg_cq_create {
 	__u32 entries;
 	__u32 cqe_size;
 	__aligned_u64 mmap_size;
+};
+
+/**
+ * struct odg_cq_switch - let the spare completion queue take the place of the port's
+ * @size: sizeof(struct odg_cq_switch)
+ * @__reserved: 0
+ *
+ * What is unread is unread in the new one, with the same indices, and it is armed if
+ * the old one was.  No completion is lost or comes twice, whatever arrives and whoever
+ * waits meanwhile; but the program neither releases, arms nor disarms, in any thread,
+ * while the call runs, and looks at the new one afterwards.  In the old one nothing
+ * comes any more.  mmap(2) at ODG_MMAP_CQ shows the new one, and the old one is charged
+ * until it is unmapped.
+ * EINVAL: what is posted by call and what is unread are more than the new one holds, and
+ * nothing has changed.  A wait for more than the entries of a smaller one ends when
+ * that is full.
+ */
+struct odg_cq_switch {
+	__u32 size;
+	__u32 __reserved;
 };
 
 /* odg_bind.flags */
