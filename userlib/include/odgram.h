@@ -231,6 +231,18 @@ struct odg_cq {
 /* odg_port_cq - the port's queue; lives as long as the port */
 struct odg_cq *odg_port_cq(struct odg_port *port);
 
+/**
+ * odg_cq_resize - make it larger, or smaller
+ * @entries: completions to hold at least, 1 .. max_cq_entries
+ *
+ * What is unread stays unread, in order and with its indices, and it is armed if it was.
+ * Receives may complete and threads wait meanwhile, but the call is the consumer's: no
+ * other thread may use the odg_cq_ functions, and what odg_cq_read() returned is gone.
+ * Returns 0; or, and nothing has changed, -EINVAL (also: more is posted by call and
+ * unread than that) or -ENOMEM.
+ */
+int odg_cq_resize(struct odg_port *port, uint32_t entries);
+
 /* odg_cq_peek - how many completions are unread; the first one's index in @idx */
 static inline uint32_t odg_cq_peek(const struct odg_cq *cq, uint32_t *idx)
 {

@@ -2,8 +2,8 @@
 /*
  * The native face: a port and the calls on it.
  *
- * No locks: a port is constant between open and close, and the kernel orders
- * the calls.  System calls leave their errors in errno; every function here
+ * No locks: a port is constant between open and close but for its queue, which belongs
+ * to the consumer, and the kernel orders the calls.  System calls leave their errors in errno; every function here
  * puts the caller's errno back and returns the error instead.
  */
 #define _GNU_SOURCE
@@ -51,7 +51,7 @@ static int query(int fd, struct odg_query *q)
 	return q->abi_version == ODG_ABI_VERSION ? 0 : -EPROTONOSUPPORT;
 }
 
-/* create_queue - make the queue of @port->fd and map it */
+/* create_queue - make the queue of @port->fd, or a spare one, and map it */
 static int create_queue(struct odg_port *port, uint32_t entries, uint32_t flags)
 {
 	struct odg_cq_create cc = {
@@ -66,7 +66,8 @@ static int create_queue(struct odg_port *port, uint32_t entries, uint32_t flags)
 	if (ret)
 		return ret;
 	map = mmap(NULL, cc.mmap_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-		   port->fd, ODG_MMAP_CQ);
+		   port->fd,
+		   flags & ODG_CQ_SPARE ? ODG_MMAP_CQ_SPARE : ODG_MMAP_CQ);
 	if (map == MAP_FAILED)
 		return -errno;
 
@@ -141,6 +142,29 @@ const struct odg_query *odg_port_limits(const struct odg_port *port)
 struct odg_cq *odg_port_cq(struct odg_port *port)
 {
 	return &port->cq;
+}
+
+int odg_cq_resize(struct odg_port *port, uint32_t entries)
+{
+	struct odg_cq_switch change = { .size = sizeof(change) };
+	struct odg_port other = *port;
+	int saved = errno;
+	int ret;
+
+	ret = create_queue(&other, entries, ODG_CQ_SPARE);
+	errno = saved;
+	if (ret)
+		return ret;
+	ret = call(port->fd, ODG_CQ_SWITCH, &change);
+	if (ret) {
+		munmap(other.map, other.map_size);
+		return ret;
+	}
+	munmap(port->map, port->map_size);
+	port->map = other.map;
+	port->map_size = other.map_size;
+	port->cq = other.cq;
+	return 0;
 }
 
 static const uint64_t *count_at(const struct odg_port *port, uint32_t offset)
