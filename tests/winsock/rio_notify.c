@@ -172,6 +172,29 @@ TEST(br12_br17_quiet_ones_do_not_count_as_there)
 	EQ(WaitForSingleObject(event, LIMIT), WAIT_OBJECT_0);
 }
 
+TEST(br17_br20_armed_while_the_queue_grows)
+{
+	HANDLE event = new_event(FALSE);
+	struct rig *rig = rig_event(event, FALSE);
+	RIORESULT res;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		EQ(rio.RIONotify(rig->cq), 0);
+		CHECK(rio.RIOResizeCompletionQueue(rig->cq, 16 << 2 * i));
+		CHECK(!is_set(event));
+		EQ(rio.RIONotify(rig->cq), WSAEALREADY);
+		CHECK(rig_post(rig, 0, 100, i));
+		snd(5);
+		EQ(WaitForSingleObject(event, LIMIT), WAIT_OBJECT_0);
+		/* Told, and not dequeued: not told again by another one. */
+		CHECK(rio.RIOResizeCompletionQueue(rig->cq, 32 << 2 * i));
+		CHECK(stays_quiet(event));
+		rig_wait(rig, &res);
+		EQ(res.RequestContext, i);
+	}
+}
+
 /* The same with a completion port */
 
 static OVERLAPPED told;
@@ -373,6 +396,38 @@ TEST(br19_sleeping_taker)
 	thread_join(t);
 }
 
+static void take_one(void *port)
+{
+	CHECK(packet(port, LIMIT));
+}
+
+/* While somebody sleeps for the packet, which comes once, sooner or later. */
+TEST(br19_br20_armed_while_the_queue_grows)
+{
+	HANDLE port = new_port();
+	struct rig *rig = rig_port(port);
+	struct thread *taker;
+	RIORESULT res;
+	int i;
+
+	for (i = 0; i < 12; i++) {
+		CHECK(rig_post(rig, 0, 100, i));
+		EQ(rio.RIONotify(rig->cq), 0);
+		taker = thread_start(take_one, port);
+		if (i % 2)
+			snd(5);
+		CHECK(rio.RIOResizeCompletionQueue(rig->cq, 8 << i));
+		if (i % 2 == 0) {
+			EQ(rio.RIONotify(rig->cq), WSAEALREADY);
+			snd(5);
+		}
+		thread_join(taker);
+		CHECK(!packet(port, 0));
+		rig_wait(rig, &res);
+		EQ(res.RequestContext, i);
+	}
+}
+
 /* The port's own handle tells of it, too. */
 TEST(br19_bv16_waiting_for_the_port)
 {
@@ -402,11 +457,6 @@ TEST(br19_bv16_waiting_for_the_port)
 static void wait_for_port(void *port)
 {
 	EQ(WaitForSingleObject(port, LIMIT), WAIT_OBJECT_0);
-}
-
-static void take_one(void *port)
-{
-	CHECK(packet(port, LIMIT));
 }
 
 /* Who waits for the handle does not keep the packet from who sleeps for it. */

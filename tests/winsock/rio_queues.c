@@ -373,6 +373,72 @@ TEST(br20_grow_with_requests_pending)
 	}
 }
 
+/* Each time with a result that was not dequeued, and others pending. */
+TEST(br20_a_completion_queue_grows_again_and_again)
+{
+	static const DWORD sizes[] = { 5, 100, 1025, 1026, 3000, 10000 };
+	struct rig *rig = rig_new(4, 4);
+	unsigned int k;
+	RIORESULT res;
+	SOCKET s;
+	int i;
+
+	for (k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++) {
+		memset(rig->mem, POISON_BYTE, rig->size);
+		for (i = 0; i < 4; i++)
+			CHECK(rig_post(rig, 100 * i, 100, i));
+		snd(5);
+		snd(6);
+		UNTIL(letters(rig->mem + 100, 6));
+		CHECK(rio.RIOResizeCompletionQueue(rig->cq, sizes[k]));
+		snd(7);
+		snd(8);
+		for (i = 0; i < 4; i++) {
+			rig_wait(rig, &res);
+			EQ(res.Status, 0);
+			EQ(res.RequestContext, i);
+			EQ(res.BytesTransferred, 5 + i);
+			CHECK(letters(rig->mem + 100 * i, 5 + i));
+		}
+		CHECK(rig_empty(rig));
+	}
+	s = rio_udp();
+	refused_rq(s, rig->cq, 9997, 0, WSAENOBUFS);
+	CHECK(make_rq(s, rig->cq, 9996, 0) != RIO_INVALID_RQ);
+	if (!under_windows()) {
+		WSASetLastError(0);
+		CHECK(!rio.RIOResizeCompletionQueue(rig->cq, RIO_MAX_CQ_SIZE));
+		EQ(WSAGetLastError(), WSAENOBUFS);
+	}
+	rig_works(rig);
+}
+
+#ifdef _WIN32
+TEST(br20_a_completion_queue_over_the_limit_of_locked_memory)
+{
+	SKIP("Windows has no RLIMIT_MEMLOCK");
+}
+#else
+TEST(br20_a_completion_queue_over_the_limit_of_locked_memory)
+{
+	struct rig *rig;
+	RIORESULT res;
+
+	limit_locked_memory(1 << 20);
+	rig = rig_new(4, 4);
+	CHECK(rig_post(rig, 0, 100, 1));
+	WSASetLastError(0);
+	CHECK(!rio.RIOResizeCompletionQueue(rig->cq, 8192));
+	EQ(WSAGetLastError(), WSAENOBUFS);
+	refused_rq(rio_udp(), rig->cq, 1, 0, WSAENOBUFS);
+	CHECK(rio.RIOResizeCompletionQueue(rig->cq, 2048));
+	snd(5);
+	rig_wait(rig, &res);
+	EQ(res.RequestContext, 1);
+	rig_works(rig);
+}
+#endif
+
 TEST(br20_resize_a_request_queue)
 {
 	struct rig *rig = rig_new(4, 16);

@@ -15,8 +15,8 @@
  * Windows has the program keep threads apart that use one queue, so a receive and
  * RIODequeueCompletion() take no lock as long as nothing special happens.  One
  * thread may post to a queue while another dequeues.  All that creates, closes,
- * resizes or registers takes the lock of rio.c; who resizes a request queue has it and
- * its completion queues for itself.
+ * resizes or registers takes the lock of rio.c; who resizes a queue has it, and a request
+ * queue's completion queues, for itself.
  *
  * A request is not an object.  A socket's receives complete in the order of
  * posting: what has to be remembered of one stands in an array used as a ring, and
@@ -97,7 +97,7 @@ static inline void *odgw_slot_get(const struct odgw_slots *slots,
  * @ring: the port's queue
  * @corrupt: something impossible was found in it
  * @port: the port
- * @capacity: as the program asked; at most the ring's entries
+ * @capacity: as the program asked; at most the ring's entries, which grow with it
  * @reserved: what the limits of the attached request queues add up to
  * @nothing: region for receives without a buffer, or -1
  * @event: what RIONotify() has set, or NULL
@@ -138,6 +138,9 @@ INT WINAPI odgw_rio_notify(RIO_CQ handle);
 int odgw_rio_notify_open(struct odgw_rio_cq *cq,
 			 const RIO_NOTIFICATION_COMPLETION *how);
 void odgw_rio_notify_close(struct odgw_rio_cq *cq);
+/* Nobody looks whether it told, until odgw_rio_notify_go_on() in another @cq->ring. */
+void odgw_rio_notify_hold(struct odgw_rio_cq *cq);
+void odgw_rio_notify_go_on(struct odgw_rio_cq *cq);
 
 /* rio_buffer.c */
 

@@ -15,18 +15,12 @@
 
 struct odgw_slots odgw_rio_cqs;
 
-/* A port's queue cannot grow: a small one gets entries to grow into. */
-#define ROOMY	1024U
-
 static char nothing;
 
 static int open_port(struct odgw_rio_cq *cq, DWORD size)
 {
-	int ret = odg_port_open(&cq->port, size < ROOMY ? ROOMY : size,
-				ODG_CQ_WIDE);
+	int ret = odg_port_open(&cq->port, size, ODG_CQ_WIDE);
 
-	if (ret == -ENOMEM && size < ROOMY)
-		ret = odg_port_open(&cq->port, size, ODG_CQ_WIDE);
 	if (ret)
 		return odgw_wsa_from_open(ret);
 	cq->ring = *odg_port_cq(cq->port);
@@ -75,18 +69,34 @@ RIO_CQ WINAPI odgw_rio_create_cq(DWORD size, PRIO_NOTIFICATION_COMPLETION how)
 	return handle;
 }
 
+/* grow - the port's queue, which is another one then */
+static int grow(struct odgw_rio_cq *cq, DWORD size)
+{
+	int ret;
+
+	if (size > ODG_MAX_CQ_ENTRIES)
+		return WSAENOBUFS;
+	odgw_rio_notify_hold(cq);
+	ret = odg_cq_resize(cq->port, size);
+	cq->ring = *odg_port_cq(cq->port);
+	odgw_rio_notify_go_on(cq);
+	return ret ? WSAENOBUFS : 0;
+}
+
 static int resize(struct odgw_rio_cq *cq, DWORD size)
 {
 	uint32_t idx;
+	int err = 0;
 
 	if (!cq || !size || size > RIO_MAX_CQ_SIZE)
 		return WSAEINVAL;
 	if (size < cq->reserved || size < odg_cq_peek(&cq->ring, &idx))
 		return WSAETOOMANYREFS;
 	if (size > cq->ring.__mask + 1)
-		return WSAENOBUFS;
-	cq->capacity = size;
-	return 0;
+		err = grow(cq, size);
+	if (!err)
+		cq->capacity = size;
+	return err;
 }
 
 BOOL WINAPI odgw_rio_resize_cq(RIO_CQ handle, DWORD size)

@@ -62,6 +62,20 @@ void odgw_rio_notify_close(struct odgw_rio_cq *cq)
 	cq->iocp = NULL;
 }
 
+void odgw_rio_notify_hold(struct odgw_rio_cq *cq)
+{
+	if (cq->iocp)
+		pthread_mutex_lock(&cq->iocp->queue.lock);
+}
+
+void odgw_rio_notify_go_on(struct odgw_rio_cq *cq)
+{
+	if (!cq->iocp)
+		return;
+	cq->trigger.arm = cq->ring.__arm;
+	pthread_mutex_unlock(&cq->iocp->queue.lock);
+}
+
 static int notify_event(struct odgw_rio_cq *cq)
 {
 	/* The kernel takes the 1 away when it tells. */
