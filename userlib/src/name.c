@@ -150,14 +150,16 @@ static int shut(int s, int how)
 
 	if (err)
 		return err;
-	/* What waits is not to be had any more. */
-	if (how != SHUT_WR)
-		odgw_socket_not_direct(&sock);
 	err = answer(shutdown(s, how));
-	if (sock.udp && how != SHUT_WR)
-		odgw_socket_mark(s, ODGW_SHUT, true);
 	/* Linux shuts an unconnected one as well, and says this all the same. */
-	return sock.udp && err == WSAENOTCONN ? 0 : err;
+	if (sock.udp && err == WSAENOTCONN)
+		err = 0;
+	/* What waits is not to be had any more. */
+	if (!err && sock.udp && how != SHUT_WR) {
+		odgw_socket_not_direct(&sock);
+		odgw_socket_mark(s, ODGW_SHUT, true);
+	}
+	return err;
 }
 
 int odg_ws_shutdown(int s, int how)
