@@ -195,6 +195,28 @@ TEST(br17_br20_armed_while_the_queue_grows)
 	}
 }
 
+TEST(br18_bv6_what_is_done_at_once_sets_it_too)
+{
+	HANDLE event = new_event(TRUE);
+	struct rig *rig = rig_event(event, FALSE);
+	WSAOVERLAPPED ov = { 0 };
+	DWORD got = POISON;
+	u_long on = 1;
+	char c;
+	WSABUF buf = { 1, &c };
+
+	ov.hEvent = event;
+	EQ(WSAIoctl(S, FIONBIO, &on, sizeof(on), NULL, 0, &got, &ov, NULL), 0);
+	CHECK(is_set(event));
+	CHECK(ResetEvent(event));
+	EQ(WSASendTo(S, &buf, 1, &got, 0, (struct sockaddr *)&RA, sizeof(RA), &ov,
+		     NULL), 0);
+	CHECK(is_set(event));
+	CHECK(ResetEvent(event));
+	EQ(rio.RIONotify(rig->cq), 0);
+	CHECK(!is_set(event));
+}
+
 /* The same with a completion port */
 
 static OVERLAPPED told;

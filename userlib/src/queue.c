@@ -416,7 +416,8 @@ int odgw_queue_tell(struct odgw_queue *q, const struct odgw_op *op,
 		*note = note_of(op, end);
 	}
 	pthread_mutex_lock(&q->lock);
-	publish(op, end, odgw_event_completed);
+	/* The kernel rang no bell for it. */
+	publish(op, end, odgw_event_set);
 	if (note)
 		odgw_queue_add_note(q, note);
 	pthread_mutex_unlock(&q->lock);
