@@ -92,9 +92,11 @@ void odgw_rqs_forget(struct odgw_chan *chan, int fd);
 void odgw_rqs_close(struct odgw_chan *chan);
 void odgw_rqs_forked(struct odgw_chan *chan);
 
-/* queue.c; lock held */
+/* queue.c, and the last queues.c; lock held */
 void odgw_queue_shut_down(struct odgw_queue *q);
 void odgw_queue_drop_notes(struct odgw_queue *q);
+unsigned int odgw_queue_cancel_locked(struct odgw_queue *q,
+				      const struct odgw_match *match);
 
 /* queues.c */
 void odgw_queues_add(struct odgw_queue *q);

@@ -300,8 +300,9 @@ static int start_by_call(struct odgw_queue *q, struct odgw_record *rec,
 	pthread_mutex_unlock(&q->lock);
 	ret = start(chan->port, &ticket, arg);
 	if (!ret) {
-		/* Unless it has completed meanwhile: it may be another op's now. */
-		atomic_compare_exchange_strong(&rec->id, &starting, ticket.id);
+		/* It has completed meanwhile, or been shut down: the record is another's. */
+		if (!atomic_compare_exchange_strong(&rec->id, &starting, ticket.id))
+			odg_cancel_id(chan->port, ticket.id);
 		ret = WSA_IO_PENDING;
 		if (changes)
 			odgw_rqs_pended(q, chan, op, changes);
@@ -487,31 +488,41 @@ void odgw_queue_drop_notes(struct odgw_queue *q)
 
 /*
  * odgw_queue_shut_down - end what is in flight as cancelled, without notes, and
- * without setting events; lock held.  The port is closed before that shows, so the kernel does not touch the
- * buffers any more; but for an op that another thread is starting in this moment.
+ * without setting events; lock held
+ *
+ * Before that shows, the port is closed, or, if a note or a sleeper keeps it open, all
+ * ops are cancelled: the kernel does not touch the buffers any more.  One that another
+ * thread is starting in this moment is cancelled by that.
  */
 void odgw_queue_shut_down(struct odgw_queue *q)
 {
 	static const struct odgw_end cancelled = { .status = STATUS_CANCELLED };
+	static const struct odgw_match any = { .fd = -1 };
 	struct odgw_chan *chan = q->chan;
+	struct odgw_record *rec;
 	bool last;
 	uint32_t i;
 
 	if (!chan)
 		return;
 	odgw_queue_reap_locked(q);
+	last = atomic_load(&chan->refs) == 1;
+	if (!last)
+		odgw_queue_cancel_locked(q, &any);
 	q->chan = NULL;
 	odgw_rqs_close(chan);
-	last = atomic_load(&chan->refs) == 1;
 	if (last)
 		close_port(chan);
-	for (i = 0; i < chan->entries; i++)
-		if (chan->records[i].state == ODGW_IN_FLIGHT) {
-			chan->records[i].state = ODGW_FREE;
-			odgw_rqs_left(&chan->records[i]);
-			publish(&chan->records[i].op, &cancelled, NULL);
-			stay(&chan->records[i]);
-		}
+	for (i = 0; i < chan->entries; i++) {
+		rec = &chan->records[i];
+		if (rec->state != ODGW_IN_FLIGHT)
+			continue;
+		rec->state = ODGW_FREE;
+		odgw_rqs_left(rec);
+		odgw_record_renew(rec);
+		publish(&rec->op, &cancelled, NULL);
+		stay(rec);
+	}
 	if (last)
 		free(chan);
 	else
@@ -527,8 +538,8 @@ void odgw_queue_fini(struct odgw_queue *q)
 	static const struct odgw_match any = { .fd = -1 };
 
 	odgw_queues_remove(q);
-	odgw_queue_cancel(q, &any);
 	pthread_mutex_lock(&q->lock);
+	odgw_queue_cancel_locked(q, &any);
 	odgw_queue_shut_down(q);
 	odgw_queue_drop_notes(q);
 	pthread_mutex_unlock(&q->lock);

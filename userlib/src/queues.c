@@ -160,15 +160,23 @@ unsigned int odgw_queues_cancel(const struct odgw_match *match)
 	return c.found;
 }
 
-unsigned int odgw_queue_cancel(struct odgw_queue *q,
-			       const struct odgw_match *match)
+unsigned int odgw_queue_cancel_locked(struct odgw_queue *q,
+				      const struct odgw_match *match)
 {
 	struct cancel c = { .match = match };
 
-	pthread_mutex_lock(&q->lock);
 	cancel_matching(q, &c);
-	pthread_mutex_unlock(&q->lock);
 	return c.found;
+}
+
+unsigned int odgw_queue_cancel(struct odgw_queue *q, const struct odgw_match *match)
+{
+	unsigned int found;
+
+	pthread_mutex_lock(&q->lock);
+	found = odgw_queue_cancel_locked(q, match);
+	pthread_mutex_unlock(&q->lock);
+	return found;
 }
 
 struct cancel_socket {
