@@ -37,17 +37,9 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct odgw_change *changes;
 static bool listening;
 
-static void add(struct odgw_change *c)
+static void discard(void *arg)
 {
-	pthread_mutex_lock(&lock);
-	c->next = changes;
-	changes = c;
-	pthread_mutex_unlock(&lock);
-}
-
-static void discard(struct odgw_change *c)
-{
-	struct odgw_change **p;
+	struct odgw_change *c = arg, **p;
 
 	pthread_mutex_lock(&lock);
 	for (p = &changes; *p && *p != c; p = &(*p)->next)
@@ -56,7 +48,7 @@ static void discard(struct odgw_change *c)
 		*p = c->next;
 	pthread_mutex_unlock(&lock);
 	if (c->fd >= 0)
-		close(c->fd);
+		odgw_close(c->fd);
 	free(c);
 }
 
@@ -83,7 +75,7 @@ static void happen(int family, bool address)
 		    (!c->of_route && !address) || !is_other(c))
 			continue;
 		c->happened = true;
-		close(c->fd);
+		odgw_close(c->fd);
 		c->fd = -1;
 	}
 	pthread_mutex_unlock(&lock);
@@ -97,7 +89,7 @@ void odgw_change_closing(int fd)
 	for (c = changes; c; c = c->next) {
 		if (c->socket != fd || c->fd < 0)
 			continue;
-		close(c->fd);
+		odgw_close(c->fd);
 		c->fd = -1;
 	}
 	pthread_mutex_unlock(&lock);
@@ -189,10 +181,11 @@ static int deaf_socket(void)
 			sizeof(filter)) &&
 	    !bind(fd, (struct sockaddr *)&any, sizeof(any)))
 		return fd;
-	close(fd);
+	odgw_close(fd);
 	return -1;
 }
 
+/* start - with the lock, so that its socket is not closed before it is posted to */
 static int start(struct odg_port *port, struct odgw_ticket *ticket, void *arg)
 {
 	static char nowhere;
@@ -204,8 +197,15 @@ static int start(struct odg_port *port, struct odgw_ticket *ticket, void *arg)
 		.nr_segs = 1,
 		.eventfd = ticket->eventfd,
 	};
-	int ret = odg_post(port, c->fd, &recv, 1);
+	int ret;
 
+	pthread_mutex_lock(&lock);
+	ret = odg_post(port, c->fd, &recv, 1);
+	if (ret >= 0) {
+		c->next = changes;
+		changes = c;
+	}
+	pthread_mutex_unlock(&lock);
 	ticket->id = recv.id;
 	return ret < 0 ? ret : 0;
 }
@@ -244,7 +244,7 @@ static struct odgw_change *make(const struct odgw_socket *sock,
 	}
 	if (!*err)
 		return c;
-	close(c->fd);
+	odgw_close(c->fd);
 free_change:
 	free(c);
 	return NULL;
@@ -256,11 +256,12 @@ static int block(const struct odgw_socket *sock, struct odgw_change *c)
 	struct odg_cqe_wide cqe;
 	int err;
 
+	pthread_cleanup_push(discard, c);
 	err = odgw_socket_is_nonblocking(sock->fd) ? WSAEWOULDBLOCK :
 	      odgw_call(sock->fd, SO_RCVTIMEO, start, c, &cqe);
 	if (!err && !c->happened)
 		err = WSAEINTR;
-	discard(c);
+	pthread_cleanup_pop(1);
 	return err;
 }
 
@@ -279,7 +280,6 @@ int odgw_change_wait(const struct odgw_socket *sock, const struct sockaddr *to,
 	c = make(sock, to, &err);
 	if (!c)
 		return err;
-	add(c);
 	if (!ov)
 		return block(sock, c);
 	op.change = c;
@@ -308,7 +308,7 @@ void odgw_change_forked(void)
 		c = changes;
 		changes = c->next;
 		if (c->fd >= 0)
-			close(c->fd);
+			odgw_close(c->fd);
 		free(c);
 	}
 	listening = false;

@@ -43,9 +43,9 @@ bool odgw_eventfd_drain(int fd)
 	return syscall(SYS_read, fd, &count, sizeof(count)) > 0;
 }
 
-void odgw_close(int fd)
+int odgw_close(int fd)
 {
-	syscall(SYS_close, fd);
+	return (int)syscall(SYS_close, fd);
 }
 
 static struct odgw_event *waitable(struct odgw_object *obj)

@@ -23,9 +23,10 @@
  *
  * fork.c takes them all.
  *
- * A thread may be cancelled (pthread_cancel) in odgw_sleep() and nowhere else:
- * who calls that has pushed a clean-up handler, and system calls that are
- * cancellation points are made by syscall(2), or with cancellation off.
+ * A thread may be cancelled (pthread_cancel) in odgw_poll() and odgw_sleep(), where a
+ * port's takers sleep (iocp.c), and in what is passed on to the C library with nothing
+ * held, and nowhere else: who sleeps has pushed a clean-up handler, and other system
+ * calls that are cancellation points are made by syscall(2), or with cancellation off.
  */
 #ifndef ODGRAM_INTERNAL_H
 #define ODGRAM_INTERNAL_H
@@ -179,7 +180,7 @@ void odgw_event_unlock(void);
 
 void odgw_eventfd_set(int fd);
 bool odgw_eventfd_drain(int fd);	/* whether it was set */
-void odgw_close(int fd);
+int odgw_close(int fd);			/* close(2), no cancellation point */
 
 /* wait.c */
 

@@ -124,7 +124,7 @@ static int start_watch(void)
 		atomic_store(&odgw_netevents_any, true);
 		return 0;
 	}
-	close(epfd);
+	odgw_close(epfd);
 	epfd = -1;
 	free(arg);
 	return WSAENOBUFS;
@@ -324,7 +324,7 @@ void odgw_netevents_forked(void)
 	struct selection *sel;
 
 	if (epfd >= 0)
-		close(epfd);
+		odgw_close(epfd);
 	epfd = -1;
 	while (selections) {
 		sel = selections;

@@ -3,8 +3,9 @@
  * The native face: a port and the calls on it.
  *
  * No locks: a port is constant between open and close but for its queue, which belongs
- * to the consumer, and the kernel orders the calls.  System calls leave their errors in errno; every function here
- * puts the caller's errno back and returns the error instead.
+ * to the consumer, and the kernel orders the calls.  System calls leave their errors in
+ * errno; every function here puts the caller's errno back and returns the error instead.
+ * None is a cancellation point: open(2) and close(2) are made by syscall(2).
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "odgram.h"
@@ -94,7 +96,8 @@ int odg_port_open(struct odg_port **out, uint32_t entries, uint32_t flags)
 		ret = -ENOMEM;
 		goto restore_errno;
 	}
-	port->fd = open("/dev/odgram", O_RDWR | O_CLOEXEC);
+	port->fd = (int)syscall(SYS_openat, AT_FDCWD, "/dev/odgram",
+				O_RDWR | O_CLOEXEC);
 	if (port->fd < 0) {
 		ret = -errno;
 		goto free_port;
@@ -109,7 +112,7 @@ int odg_port_open(struct odg_port **out, uint32_t entries, uint32_t flags)
 	goto restore_errno;
 
 close_fd:
-	close(port->fd);
+	syscall(SYS_close, port->fd);
 free_port:
 	free(port);
 restore_errno:
@@ -124,7 +127,7 @@ void odg_port_close(struct odg_port *port)
 	if (!port)
 		return;
 	munmap(port->map, port->map_size);
-	close(port->fd);
+	syscall(SYS_close, port->fd);
 	free(port);
 	errno = saved;
 }

@@ -33,16 +33,14 @@ struct odgw_queue odgw_process_queue = {
 static int make_chan(struct odgw_queue *q)
 {
 	struct odgw_chan *chan;
-	int cancel_state, ret;
 	uint32_t i;
+	int ret;
 
 	chan = calloc(1, sizeof(*chan) + q->entries * sizeof(*chan->records));
 	if (!chan)
 		return WSAENOBUFS;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
 	ret = odg_port_open(&chan->port, q->entries,
 			    q->blocking ? ODG_CQ_WIDE : ODG_CQ_WIDE | ODG_CQ_WATCH);
-	pthread_setcancelstate(cancel_state, NULL);
 	if (ret) {
 		free(chan);
 		return odgw_wsa_from_open(ret);
@@ -68,18 +66,9 @@ static int open_chan(struct odgw_queue *q)
 	return q->chan ? 0 : make_chan(q);
 }
 
-static void close_port(struct odgw_chan *chan)
-{
-	int cancel_state;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
-	odg_port_close(chan->port);
-	pthread_setcancelstate(cancel_state, NULL);
-}
-
 void odgw_chan_destroy(struct odgw_chan *chan)
 {
-	close_port(chan);
+	odg_port_close(chan->port);
 	free(chan);
 }
 
@@ -512,7 +501,7 @@ void odgw_queue_shut_down(struct odgw_queue *q)
 	q->chan = NULL;
 	odgw_rqs_close(chan);
 	if (last)
-		close_port(chan);
+		odg_port_close(chan->port);
 	for (i = 0; i < chan->entries; i++) {
 		rec = &chan->records[i];
 		if (rec->state != ODGW_IN_FLIGHT)

@@ -11,11 +11,11 @@
 
 #include "route.h"
 
-/* ask - send @nlh and hand each message of the answer to @cb; 0 or an error */
-static int ask(struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
+/* question - send @nlh and hand each message of the answer to @cb; 0 or an error */
+static int question(struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
 {
 	char buf[MNL_SOCKET_BUFFER_SIZE];
-	struct mnl_socket *nl = mnl_socket_open(NETLINK_ROUTE);
+	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	bool dump = nlh->nlmsg_flags & NLM_F_DUMP;
 	ssize_t n;
 	int ret = MNL_CB_ERROR, err;
@@ -37,6 +37,17 @@ static int ask(struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
 	}
 	err = ret < 0 ? odgw_wsa_from_errno(errno) : 0;
 	mnl_socket_close(nl);
+	return err;
+}
+
+/* ask - the same in a thread that cannot be cancelled meanwhile */
+static int ask(struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
+{
+	int err, state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	err = question(nlh, cb, data);
+	pthread_setcancelstate(state, NULL);
 	return err;
 }
 

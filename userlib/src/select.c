@@ -56,7 +56,9 @@ static int poll_them(LPWSAPOLLFD fds, ULONG nr, INT timeout, int *ready)
 			.fd = (int)fds[i].fd,
 			.events = fds[i].events,
 		};
+	pthread_cleanup_push(free, native);
 	*ready = odgw_poll(native, nr, odgw_deadline(ms));
+	pthread_cleanup_pop(0);
 	for (i = 0; *ready >= 0 && i < nr; i++)
 		fds[i].revents = native[i].revents;
 	free(native);

@@ -352,7 +352,7 @@ static int create(struct triple want, DWORD flags, int extra, int *fd)
 	if (want.family == AF_INET6)
 		setsockopt(*fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (!remember(*fd, attributes_for(want.family, flags))) {
-		close(*fd);
+		odgw_close(*fd);
 		return WSAENOBUFS;
 	}
 	errors = odgw_count_at(&odgw_errors_at);
@@ -403,7 +403,7 @@ int odgw_socket_adopt(pid_t pid, int fd, DWORD flags, int *copy)
 			return WSAEINVAL;
 		*copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
 		err = errno;
-		close(pidfd);
+		odgw_close(pidfd);
 		errno = err;
 	}
 	if (*copy < 0)
@@ -419,7 +419,7 @@ int odgw_socket_adopt(pid_t pid, int fd, DWORD flags, int *copy)
 		     duplicated(fd, *copy, attributes_for(family, flags) |
 				(original.attributes & OF_THE_SOCKET));
 	if (!ok) {
-		close(*copy);
+		odgw_close(*copy);
 		return WSAENOBUFS;
 	}
 	return 0;
@@ -437,7 +437,7 @@ int odgw_socket_duplicate(HANDLE h, bool inherit, HANDLE *copy)
 		return ERROR_TOO_MANY_OPEN_FILES;
 	if (!duplicated(sock.fd, fd, ODGW_COPY |
 			(sock.attributes & ~(unsigned int)ODGW_JOINED))) {
-		close(fd);
+		odgw_close(fd);
 		return ERROR_NOT_ENOUGH_MEMORY;
 	}
 	*copy = (HANDLE)(LONG_PTR)fd;
@@ -569,7 +569,7 @@ static int forget_and_close(int fd)
 	}
 	odgw_queues_forget_socket(fd);
 	odgw_assoc_forget(fd);
-	return close(fd) ? odgw_wsa_from_errno(errno) : 0;
+	return odgw_close(fd) ? odgw_wsa_from_errno(errno) : 0;
 }
 
 /* Of sockets the library made: another descriptor is not its to close. */

@@ -59,6 +59,7 @@ static int start_thread(struct start *start, SIZE_T stack)
 static HANDLE create(struct start *start, SIZE_T stack, DWORD flags, int *err)
 {
 	HANDLE h;
+	int state;
 
 	*err = ERROR_NOT_ENOUGH_MEMORY;
 	start->t = odgw_thread_new();
@@ -75,7 +76,10 @@ static HANDLE create(struct start *start, SIZE_T stack, DWORD flags, int *err)
 		odgw_handle_close(h);
 		return NULL;
 	}
+	/* It writes to what is ours. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	wait_for(&start->begun);
+	pthread_setcancelstate(state, NULL);
 	return h;
 }
 
