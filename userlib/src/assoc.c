@@ -227,6 +227,23 @@ void odgw_assoc_forget(int fd)
 	free(k);
 }
 
+/* In the child, lock held. */
+void odgw_assoc_forked(void)
+{
+	struct kept *k;
+	entry *chunk;
+	int i, j;
+
+	for (i = 0; i < MAX_CHUNKS; i++) {
+		chunk = atomic_load(&chunks[i]);
+		for (j = 0; chunk && j < CHUNK; j++) {
+			k = atomic_load(&chunk[j]);
+			if (k && k->event)
+				odgw_event_forked(k->event);
+		}
+	}
+}
+
 void odgw_assoc_lock(void)
 {
 	pthread_mutex_lock(&lock);

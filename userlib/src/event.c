@@ -17,6 +17,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -48,6 +49,14 @@ int odgw_close(int fd)
 	return (int)syscall(SYS_close, fd);
 }
 
+void odgw_replace(int fd, int by)
+{
+	if (by < 0)
+		return;
+	syscall(SYS_dup3, by, fd, O_CLOEXEC);
+	odgw_close(by);
+}
+
 static struct odgw_event *waitable(struct odgw_object *obj)
 {
 	return (struct odgw_event *)obj;
@@ -66,9 +75,15 @@ static void destroy(struct odgw_object *obj)
 	free(ev);
 }
 
+static void forked(struct odgw_object *obj)
+{
+	odgw_event_forked((struct odgw_event *)obj);
+}
+
 const struct odgw_type odgw_event_type = {
 	.waitable = waitable,
 	.close = close_handle,
+	.forked = forked,
 	.destroy = destroy,
 };
 
@@ -213,6 +228,14 @@ bool odgw_event_take_all(struct odgw_event **ev, unsigned int n)
 			lower(ev[i]);
 	pthread_mutex_unlock(&take_lock);
 	return all;
+}
+
+/* In the child: a bell of its own, or each would hear, and silence, the other's. */
+void odgw_event_forked(struct odgw_event *ev)
+{
+	odgw_replace(ev->fd, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	atomic_store(&ev->sleepers, 0);
+	atomic_store(&ev->fed, false);
 }
 
 void odgw_event_lock(void)

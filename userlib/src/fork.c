@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * fork(): the child keeps events, sockets and the count of WSAStartup(), and
- * starts without ports and ops.  Those pending stay the parent's.
+ * fork(): the child keeps events, sockets, completion ports and the count of
+ * WSAStartup(), and starts without kernel ports and ops.  Those pending stay the
+ * parent's.  What threads sleep on it makes anew, or a wake-up would reach either.
  *
  * Every lock is taken before the fork, outermost first, so the child finds all
  * of them free and what they protect whole.
@@ -52,6 +53,7 @@ static void in_child(void)
 	atomic_store_explicit(&fork_child, true, memory_order_relaxed);
 	odgw_watch_forked();
 	odgw_handle_forked();
+	odgw_assoc_forked();
 	odgw_netevents_forked();
 	odgw_change_forked();
 	odgw_queues_forked();

@@ -173,7 +173,7 @@ void odgw_handle_unlock(void)
 	pthread_mutex_unlock(&lock);
 }
 
-/* In the child: who sleeps does so in the parent. */
+/* In the child, locks held. */
 void odgw_handle_forked(void)
 {
 	struct odgw_object *obj;
@@ -181,7 +181,7 @@ void odgw_handle_forked(void)
 
 	for (i = 0; i < nr_slots; i++) {
 		obj = slots[i].obj;
-		if (obj && obj->type == &odgw_event_type)
-			atomic_store(&((struct odgw_event *)obj)->sleepers, 0);
+		if (obj && obj->type->forked)
+			obj->type->forked(obj);
 	}
 }

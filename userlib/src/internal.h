@@ -99,6 +99,8 @@ struct odgw_type {
 	struct odgw_event *(*waitable)(struct odgw_object *obj);
 	/* Its last handle was closed; may be NULL. */
 	void (*close)(struct odgw_object *obj);
+	/* In the child, locks held: it shares descriptors with the parent; may be NULL. */
+	void (*forked)(struct odgw_object *obj);
 	/* Its last reference is gone. */
 	void (*destroy)(struct odgw_object *obj);
 };
@@ -175,12 +177,14 @@ static inline bool odgw_event_is_silent(struct odgw_event *ev)
 	return atomic_load(&ev->silent);
 }
 
+void odgw_event_forked(struct odgw_event *ev);
 void odgw_event_lock(void);
 void odgw_event_unlock(void);
 
 void odgw_eventfd_set(int fd);
 bool odgw_eventfd_drain(int fd);	/* whether it was set */
 int odgw_close(int fd);			/* close(2), no cancellation point */
+void odgw_replace(int fd, int by);	/* it names what @by does, which is closed */
 
 /* wait.c */
 

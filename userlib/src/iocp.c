@@ -198,9 +198,33 @@ static void destroy(struct odgw_object *obj)
 	free(p);
 }
 
+/* watch_wakes - takers sleep until one is to wake */
+static int watch_wakes(struct odgw_iocp *p)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
+
+	return epoll_ctl(p->epfd, EPOLL_CTL_ADD, p->wake_fd, &ev);
+}
+
+/* In the child: its takers sleep in a place of their own, and none does now. */
+static void forked(struct odgw_object *obj)
+{
+	struct odgw_iocp *p = (struct odgw_iocp *)obj;
+
+	odgw_replace(p->epfd, epoll_create1(EPOLL_CLOEXEC));
+	odgw_replace(p->wake_fd, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	watch_wakes(p);
+	p->sleepers = 0;
+	p->waking = false;
+	atomic_store(&p->strays, 0);
+	if (p->ready)
+		odgw_event_forked(p->ready);
+}
+
 const struct odgw_type odgw_iocp_type = {
 	.waitable = waitable,
 	.close = close_handle,
+	.forked = forked,
 	.destroy = destroy,
 };
 
@@ -211,7 +235,6 @@ struct odgw_iocp *odgw_iocp_get(HANDLE h)
 
 static struct odgw_iocp *new_port(int *err)
 {
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
 	struct odgw_iocp *p = calloc(1, sizeof(*p));
 
 	*err = ERROR_NOT_ENOUGH_MEMORY;
@@ -219,8 +242,7 @@ static struct odgw_iocp *new_port(int *err)
 		return NULL;
 	p->epfd = epoll_create1(EPOLL_CLOEXEC);
 	p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (p->epfd < 0 || p->wake_fd < 0 ||
-	    epoll_ctl(p->epfd, EPOLL_CTL_ADD, p->wake_fd, &ev)) {
+	if (p->epfd < 0 || p->wake_fd < 0 || watch_wakes(p)) {
 		*err = ERROR_NO_SYSTEM_RESOURCES;
 		if (p->epfd >= 0)
 			odgw_close(p->epfd);

@@ -78,6 +78,7 @@ static inline void odgw_assoc_signal(int fd, bool signaled)
 }
 
 void odgw_assoc_forget(int fd);		/* before the descriptor is closed */
+void odgw_assoc_forked(void);
 void odgw_assoc_lock(void);
 void odgw_assoc_unlock(void);
 

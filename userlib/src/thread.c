@@ -58,8 +58,17 @@ static void destroy(struct odgw_object *obj)
 	free(t);
 }
 
+static void forked(struct odgw_object *obj)
+{
+	struct odgw_thread *t = (struct odgw_thread *)obj;
+
+	if (t->done)
+		odgw_event_forked(t->done);
+}
+
 const struct odgw_type odgw_thread_type = {
 	.waitable = waitable,
+	.forked = forked,
 	.destroy = destroy,
 };
 
@@ -222,12 +231,18 @@ void odgw_thread_forked(void)
 
 	tid = 0;
 	for (t = threads; t; t = t->next) {
+		/* The parent's, too. */
+		if (t->wake_fd >= 0)
+			odgw_close(t->wake_fd);
+		t->wake_fd = -1;
 		if (t == mine)
 			continue;
 		odgw_queue_forget(&t->calls);
 		odgw_queue_forget(&t->routines);
 		pthread_mutex_init(&t->routines.lock, NULL);
 		t->exited = true;
+		if (t->done)
+			odgw_event_set(t->done);
 	}
 	threads = mine;
 	if (mine) {

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+/* fork(): what the child sleeps on is its own, and none of the parent's threads is there. */
+#include "test.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "iocp.h"
+#include "thread.h"
+
+/* is_true - in the child, which has no other way to say so */
+#define is_true(cond) do { \
+	if (!(cond)) { \
+		print_error("not true in the child, line %d: %s\n", __LINE__, #cond); \
+		_exit(1); \
+	} \
+} while (0)
+
+static pid_t child(void)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	return pid;
+}
+
+static void ended_well(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static bool readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+static void an_event_has_a_bell_in_each(void **state)
+{
+	HANDLE set = CreateEventW(NULL, TRUE, TRUE, NULL);
+	HANDLE h = WSACreateEvent();
+	struct odgw_event *ev = odgw_event_get(h);
+	pid_t pid;
+
+	(void)state;
+	odgw_eventfd_set(ev->fd);
+	pid = child();
+	if (!pid) {
+		is_true(!readable(ev->fd));
+		is_true(WaitForSingleObject(h, 0) == WAIT_TIMEOUT);
+		is_true(WaitForSingleObject(set, 0) == WAIT_OBJECT_0);
+		is_true(SetEvent(h));
+		is_true(WaitForSingleObject(h, 0) == WAIT_OBJECT_0);
+		odgw_eventfd_set(ev->fd);
+		is_true(odgw_eventfd_drain(ev->fd));
+		_exit(0);
+	}
+	ended_well(pid);
+	assert_true(readable(ev->fd));
+	assert_int_equal(WaitForSingleObject(h, 0), WAIT_TIMEOUT);
+	odgw_event_put(ev);
+	assert_true(CloseHandle(h));
+	assert_true(CloseHandle(set));
+}
+
+static void an_event_of_a_socket_too(void **state)
+{
+	SOCKET s = WSASocketW(AF_INET, SOCK_DGRAM, 0, NULL, 0, WSA_FLAG_OVERLAPPED);
+	struct odgw_event *ev;
+	pid_t pid;
+	int err;
+
+	(void)state;
+	ev = odgw_assoc_event((int)s, &err);
+	assert_non_null(ev);
+	odgw_eventfd_set(ev->fd);
+	pid = child();
+	if (!pid) {
+		is_true(!readable(ev->fd));
+		_exit(0);
+	}
+	ended_well(pid);
+	odgw_event_put(ev);
+	closesocket(s);
+}
+
+static HANDLE port;
+
+static void *take(void *arg)
+{
+	OVERLAPPED *ov;
+	ULONG_PTR key;
+	DWORD bytes;
+
+	GetQueuedCompletionStatus(port, &bytes, &key, &ov, INFINITE);
+	return arg;
+}
+
+static unsigned int sleepers(struct odgw_iocp *p)
+{
+	unsigned int n;
+
+	pthread_mutex_lock(&p->queue.lock);
+	n = p->sleepers;
+	pthread_mutex_unlock(&p->queue.lock);
+	return n;
+}
+
+static void a_port_has_its_own_takers(void **state)
+{
+	struct odgw_iocp *p;
+	pthread_t taker;
+	OVERLAPPED *ov;
+	ULONG_PTR key;
+	DWORD bytes;
+	pid_t pid;
+
+	(void)state;
+	port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 0);
+	p = odgw_iocp_get(port);
+	pthread_create(&taker, NULL, take, NULL);
+	while (!sleepers(p))
+		sched_yield();
+	pid = child();
+	if (!pid) {
+		is_true(!p->sleepers);
+		odgw_eventfd_set(p->wake_fd);
+		is_true(readable(p->epfd));
+		odgw_eventfd_drain(p->wake_fd);
+		is_true(PostQueuedCompletionStatus(port, 1, 2, NULL));
+		is_true(GetQueuedCompletionStatus(port, &bytes, &key, &ov, INFINITE));
+		is_true(bytes == 1 && key == 2);
+		_exit(0);
+	}
+	ended_well(pid);
+	assert_false(readable(p->wake_fd));
+	assert_int_equal(sleepers(p), 1);
+	assert_true(PostQueuedCompletionStatus(port, 3, 4, NULL));
+	pthread_join(taker, NULL);
+	odgw_object_put(&p->obj);
+	assert_true(CloseHandle(port));
+}
+
+static DWORD WINAPI sleep_alertably(void *arg)
+{
+	(void)arg;
+	return SleepEx(INFINITE, TRUE);
+}
+
+static void CALLBACK nothing(ULONG_PTR arg)
+{
+	(void)arg;
+}
+
+static void threads_are_left_behind(void **state)
+{
+	HANDLE other = CreateThread(NULL, 0, sleep_alertably, NULL, 0, NULL);
+	struct odgw_thread *self = odgw_thread_self();
+	int before;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(WaitForSingleObject(other, 0), WAIT_TIMEOUT);
+	assert_int_equal(QueueUserAPC(nothing, GetCurrentThread(), 0), 1);
+	assert_int_equal(SleepEx(0, TRUE), WAIT_IO_COMPLETION);
+	assert_int_equal(SleepEx(0, TRUE), 0);
+	before = self->wake_fd;
+	assert_true(before >= 0);
+	odgw_eventfd_set(before);
+	pid = child();
+	if (!pid) {
+		is_true(SleepEx(0, TRUE) == 0);
+		is_true(WaitForSingleObject(other, 0) == WAIT_OBJECT_0);
+		_exit(0);
+	}
+	ended_well(pid);
+	/* It is still to be heard here. */
+	assert_true(readable(before));
+	odgw_eventfd_drain(before);
+	assert_int_equal(QueueUserAPC(nothing, other, 0), 1);
+	assert_int_equal(WaitForSingleObject(other, INFINITE), WAIT_OBJECT_0);
+	assert_true(CloseHandle(other));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_event_has_a_bell_in_each),
+		cmocka_unit_test(an_event_of_a_socket_too),
+		cmocka_unit_test(a_port_has_its_own_takers),
+		cmocka_unit_test(threads_are_left_behind),
+	};
+
+	return cmocka_run_group_tests_name("fork", tests, wsa_setup, wsa_teardown);
+}
