@@ -70,6 +70,28 @@ static void b_rm5_what_does_not_fit_is_left_out(void **state)
 	assert_true(odgw_control_write(0, &wide, &control));
 }
 
+static void b_tx19_sizes_that_linux_has_no_room_for(void **state)
+{
+	char in[WSA_CMSG_SPACE(sizeof(DWORD))] = { 0 }, out[64];
+	WSACMSGHDR h = {
+		.cmsg_len = WSA_CMSG_LEN(sizeof(DWORD)),
+		.cmsg_level = IPPROTO_UDP,
+		.cmsg_type = UDP_SEND_MSG_SIZE,
+	};
+	WSABUF control = { sizeof(in), in };
+	size_t len = sizeof(out);
+	DWORD size = UINT16_MAX;
+
+	(void)state;
+	memcpy(in, &h, sizeof(h));
+	memcpy(in + WSA_CMSG_LEN(0), &size, sizeof(size));
+	assert_int_equal(odgw_control_read(&control, out, &len), 0);
+	size = UINT16_MAX + 2;
+	memcpy(in + WSA_CMSG_LEN(0), &size, sizeof(size));
+	len = sizeof(out);
+	assert_int_equal(odgw_control_read(&control, out, &len), WSAEINVAL);
+}
+
 static void b_rm4_how_it_was_addressed(void **state)
 {
 	struct odg_cqe_wide wide = { .cqe.flags = ODG_CQE_ADDR, .local = { 10, 1, 2, 3 } };
@@ -95,6 +117,7 @@ int main(void)
 		cmocka_unit_test(b_rm8_time_of_arrival),
 		cmocka_unit_test(b_rm8_size_of_the_coalesced),
 		cmocka_unit_test(b_rm5_what_does_not_fit_is_left_out),
+		cmocka_unit_test(b_tx19_sizes_that_linux_has_no_room_for),
 		cmocka_unit_test(b_rm4_how_it_was_addressed),
 	};
 

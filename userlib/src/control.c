@@ -190,8 +190,8 @@ static const struct sendable *find_sendable(const WSACMSGHDR *h)
 	return NULL;
 }
 
-/* convert - one message's data into what Linux takes */
-static void convert(struct writer *w, const WSACMSGHDR *h, const char *data,
+/* convert - one message's data into what Linux takes; false: it is out of range */
+static bool convert(struct writer *w, const WSACMSGHDR *h, const char *data,
 		    size_t len)
 {
 	if (h->cmsg_level == IPPROTO_IP && h->cmsg_type == IP_PKTINFO) {
@@ -207,11 +207,14 @@ static void convert(struct writer *w, const WSACMSGHDR *h, const char *data,
 		DWORD in;
 
 		memcpy(&in, data, sizeof(in));
+		if (in > UINT16_MAX)
+			return false;
 		out = (uint16_t)in;
 		put(w, IPPROTO_UDP, UDP_SEGMENT, &out, sizeof(out));
 	} else {
 		put(w, h->cmsg_level, h->cmsg_type, data, len);
 	}
+	return w->fits;
 }
 
 int odgw_control_read(const WSABUF *control, void *out, size_t *len)
@@ -228,8 +231,7 @@ int odgw_control_read(const WSABUF *control, void *out, size_t *len)
 		kind = find_sendable(&h);
 		if (!kind || h.cmsg_len != WSA_CMSG_LEN(kind->len))
 			return WSAEINVAL;
-		convert(&w, &h, control->buf + at + WSA_CMSG_LEN(0), kind->len);
-		if (!w.fits)
+		if (!convert(&w, &h, control->buf + at + WSA_CMSG_LEN(0), kind->len))
 			return WSAEINVAL;
 		if (WSA_CMSGHDR_ALIGN(h.cmsg_len) > end - at)
 			break;

@@ -12,8 +12,6 @@
 
 #include "internal.h"
 
-#define MAX_MESSAGE	65507
-
 static const GUID duplicated = {
 	0x6f64672d, 0x6475, 0x7000,
 	{ 0x91, 0x7a, 0x23, 0x5e, 0x0b, 0xc4, 0x68, 0x1d }
@@ -40,7 +38,7 @@ void odgw_info_fill(const struct odgw_socket *sock, LPWSAPROTOCOL_INFOW info)
 		.iProtocol = IPPROTO_UDP,
 		.iNetworkByteOrder = BIGENDIAN,
 		.iSecurityScheme = SECURITY_PROTOCOL_NONE,
-		.dwMessageSize = MAX_MESSAGE,
+		.dwMessageSize = MAX_MESSAGE_V4,
 	};
 	wcscpy(info->szProtocol, sock->family == AF_INET ? udp4 : udp6);
 }

@@ -289,7 +289,8 @@ void odgw_socket_ask_size(int fd, int which, int size);
 DWORD odgw_socket_coalesced(int fd);
 int odgw_socket_coalesce(int fd, DWORD max);
 bool odgw_socket_is_nonblocking(int fd);
-bool odgw_socket_has_port(int fd);
+/* Its local port; 0: it has none. */
+in_port_t odgw_socket_port(int fd);
 /* Give it a local port of the system's choice, if it has none. */
 int odgw_socket_bind_any(const struct odgw_socket *sock);
 /* Tell the kernel what the attributes say to it. */
@@ -308,6 +309,15 @@ void odgw_socket_lock(void);
 void odgw_socket_unlock(void);
 
 /* address.c */
+
+/* The bytes of the longest datagram. */
+#define MAX_MESSAGE_V4	65507
+#define MAX_MESSAGE_V6	65527
+
+static inline int odgw_max_message(int family)
+{
+	return family == AF_INET ? MAX_MESSAGE_V4 : MAX_MESSAGE_V6;
+}
 
 int odgw_address_size(int family);
 /* A name given by the caller, for @sock. */

@@ -159,7 +159,7 @@ static int add(int fd, struct odgw_event *ev, long wanted)
 	sel->ev = ev;
 	sel->next = selections;
 	selections = sel;
-	if (odgw_socket_has_port(fd))
+	if (odgw_socket_port(fd))
 		record(sel, FD_WRITE_BIT);
 	err = arm(sel, EPOLL_CTL_ADD);
 	if (err) {

@@ -22,8 +22,8 @@
 #define UDP_GRO		104
 #endif
 
-#define MAX_MESSAGE_V4	65507
-#define MAX_MESSAGE_V6	65527
+/* Linux' smallest SO_RCVBUF and SO_SNDBUF are not larger. */
+#define MIN_SIZE	4096
 
 /* One call, with what the table knows of its option. */
 struct request {
@@ -127,19 +127,25 @@ static int refuse_as_invalid(struct request *r)
  */
 static int set_size(struct request *r)
 {
-	int err = set_number(r);
+	int size, err = set_number(r);
 
-	if (!err)
-		odgw_socket_ask_size(r->sock->fd, r->name, given(r) + 1);
-	return err;
+	if (err)
+		return err;
+	size = given(r);
+	/* What is above the minimum the kernel knows. */
+	odgw_socket_ask_size(r->sock->fd, r->name,
+			     size >= 0 && size < MIN_SIZE ? size + 1 : 0);
+	return 0;
 }
 
 /* 0: nothing waits that finds no receive posted. */
 static int set_receive_size(struct request *r)
 {
-	bool none = r->len >= (int)sizeof(int) && !given(r);
+	bool none = !given(r);
 	int err = 0;
 
+	if (r->len < (int)sizeof(int))
+		return WSAEFAULT;
 	if (none != !!(r->sock->attributes & ODGW_NO_QUEUE))
 		err = odgw_socket_set(r->sock->fd, ODGW_NO_QUEUE, none);
 	return err ? err : set_size(r);
@@ -155,7 +161,7 @@ static int get_size(struct request *r)
 	if (err)
 		return err;
 	/* The minimum, and not a size that was set natively. */
-	if (asked >= 0 && asked < 4096 && 2 * asked < size && size <= 2 * 4096)
+	if (asked >= 0 && 2 * asked < size && size <= 2 * MIN_SIZE)
 		return give(r, asked);
 	return give(r, size / 2);
 }
@@ -206,7 +212,7 @@ static int set_exclusive(struct request *r)
 
 	if (err)
 		return err;
-	if (reuse || odgw_socket_has_port(r->sock->fd))
+	if (reuse || odgw_socket_port(r->sock->fd))
 		return WSAEINVAL;
 	odgw_socket_mark(r->sock->fd, ODGW_EXCLUSIVE, given(r));
 	return 0;
@@ -231,8 +237,7 @@ static int get_max_message(struct request *r)
 {
 	if (r->len < (int)sizeof(int))
 		return WSAEFAULT;
-	return give(r, r->sock->family == AF_INET ? MAX_MESSAGE_V4 :
-						    MAX_MESSAGE_V6);
+	return give(r, odgw_max_message(r->sock->family));
 }
 
 static int get_info_w(struct request *r)

@@ -12,18 +12,6 @@
 
 #include "receive.h"
 
-/* has_port - whether bind(2) or a send gave the socket a local port */
-static bool has_port(int fd)
-{
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-
-	if (getsockname(fd, (struct sockaddr *)&ss, &len))
-		return false;
-	/* The port stands at the same place in both families. */
-	return ((struct sockaddr_in *)&ss)->sin_port;
-}
-
 static void show_sender(struct odg_cqe *cqe, const struct sockaddr_storage *ss)
 {
 	const struct sockaddr_in6 *sin6 = (const void *)ss;
@@ -146,7 +134,7 @@ int odgw_peek(const struct odgw_receive *r, struct odg_cqe_wide *wide)
 	int err;
 	DWORD i;
 
-	if (!has_port(r->sock.fd))
+	if (!odgw_socket_port(r->sock.fd))
 		return WSAEINVAL;
 	if (r->nr_buffers > ODGW_FEW_SEGS) {
 		iov = many = malloc(r->nr_buffers * sizeof(*iov));

@@ -168,18 +168,6 @@ static uint32_t ring_size(uint32_t n)
 	return size;
 }
 
-static uint16_t local_port(int fd)
-{
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-
-	if (getsockname(fd, (struct sockaddr *)&ss, &len))
-		return 0;
-	if (ss.ss_family == AF_INET6)
-		return ((struct sockaddr_in6 *)&ss)->sin6_port;
-	return ((struct sockaddr_in *)&ss)->sin_port;
-}
-
 /* WSAEINVAL: the socket has no local port */
 int odgw_rio_rq_open(struct odgw_rio_rq *rq)
 {
@@ -193,7 +181,7 @@ int odgw_rio_rq_open(struct odgw_rio_rq *rq)
 			  side->mask + 1);
 	if (ret)
 		return odgw_wsa_from_errno(ret);
-	rq->port = local_port(rq->sock.fd);
+	rq->port = odgw_socket_port(rq->sock.fd);
 	rq->ring_open = true;
 	side->room = rq->max[RECEIVES];
 	return 0;

@@ -4,7 +4,7 @@
  *
  * One way for all: the call's arguments become a struct call, are checked, and
  * turned into a native message.  One that blocks waits alertably for room in the
- * socket's buffer.  No locks but the event's "posting" (internal.h).
+ * socket's buffer.  No locks.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,9 +17,6 @@
 #define FEW_BUFFERS	8
 #define MAX_BUFFERS	1024		/* of Linux' sendmsg(2) */
 #define MAX_CONTROL	256		/* holds every type that a send may carry */
-
-#define MAX_MESSAGE_V4	65507
-#define MAX_MESSAGE_V6	65527
 
 #define STATUS_INVALID_BUFFER_SIZE	0xC0000206U
 
@@ -112,7 +109,7 @@ static int make_message(struct call *c)
 		total += c->buffers[i].len;
 	}
 	c->msg.msg_iovlen = c->nr_buffers;
-	if (total > (c->sock.family == AF_INET ? MAX_MESSAGE_V4 : MAX_MESSAGE_V6))
+	if (total > (uint64_t)odgw_max_message(c->sock.family))
 		return WSAEMSGSIZE;
 	c->total = (DWORD)total;
 	if (c->to) {

@@ -59,19 +59,30 @@ static struct odgw_entry *make_entry(int fd)
 	return chunk ? &chunk[fd % ODGW_CHUNK] : NULL;
 }
 
+/* forget - what belongs to the descriptor; @was: its attributes */
+static void forget(int fd, unsigned int was)
+{
+	if (was & ODGW_JOINED)
+		odgw_leaf_forget(fd);
+	odgw_netevents_closing(fd);
+	odgw_change_closing(fd);
+	odgw_queues_forget_socket(fd);
+	odgw_assoc_forget(fd);
+}
+
 static bool remember(int fd, unsigned int attributes)
 {
 	struct odgw_entry *entry = make_entry(fd);
 
 	if (!entry)
 		return false;
+	/* The socket that had the number before was closed by close(2). */
+	forget(fd, atomic_exchange(&entry->attributes, 0));
 	atomic_store(&entry->asked[0], 0);
 	atomic_store(&entry->asked[1], 0);
 	atomic_store(&entry->coalesced, 0);
 	atomic_store(&entry->errors, 0);
 	atomic_store(&entry->attributes, attributes);
-	/* The socket that had the number before was closed by close(2). */
-	odgw_queues_forget_socket(fd);
 	return true;
 }
 
@@ -186,13 +197,13 @@ bool odgw_socket_is_nonblocking(int fd)
 	return flags >= 0 && flags & O_NONBLOCK;
 }
 
-/* Whether bind(2), connect(2) or a send gave the socket a local port. */
-bool odgw_socket_has_port(int fd)
+/* Whatever gave it to the socket: bind(2), connect(2) or a send. */
+in_port_t odgw_socket_port(int fd)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
 
-	return !getsockname(fd, (struct sockaddr *)&ss, &len) &&
+	return getsockname(fd, (struct sockaddr *)&ss, &len) ? 0 :
 	       odgw_address_port((struct sockaddr *)&ss);
 }
 
@@ -200,7 +211,7 @@ int odgw_socket_bind_any(const struct odgw_socket *sock)
 {
 	struct sockaddr_storage any = { .ss_family = (sa_family_t)sock->family };
 
-	if (odgw_socket_has_port(sock->fd))
+	if (odgw_socket_port(sock->fd))
 		return 0;
 	return bind(sock->fd, (struct sockaddr *)&any,
 		    (socklen_t)odgw_address_size(sock->family)) ?
@@ -388,9 +399,9 @@ static bool duplicated(int fd, int copy, unsigned int attributes)
 
 int odgw_socket_adopt(pid_t pid, int fd, DWORD flags, int *copy)
 {
-	int err = check_flags(flags), pidfd, family;
-	socklen_t len = sizeof(family);
-	struct odgw_socket original;
+	int err = check_flags(flags), pidfd;
+	struct odgw_socket original, sock;
+	unsigned int attributes;
 	bool ok;
 
 	if (err)
@@ -411,12 +422,18 @@ int odgw_socket_adopt(pid_t pid, int fd, DWORD flags, int *copy)
 	/* pidfd_getfd(2) sets it, F_DUPFD does not. */
 	fcntl(*copy, F_SETFD,
 	      flags & WSA_FLAG_NO_HANDLE_INHERIT ? FD_CLOEXEC : 0);
-	ok = !getsockopt(*copy, SOL_SOCKET, SO_DOMAIN, &family, &len);
-	if (ok && pid != getpid())
-		ok = remember(*copy, attributes_for(family, flags) | ODGW_DUPLICATED);
-	else if (ok)
+	/* The number may have become another file's since. */
+	sock.fd = *copy;
+	if (ask(&sock) || !sock.udp) {
+		odgw_close(*copy);
+		return WSAEINVAL;
+	}
+	attributes = attributes_for(sock.family, flags);
+	if (pid != getpid())
+		ok = remember(*copy, attributes | ODGW_DUPLICATED);
+	else
 		ok = !odgw_socket_lookup((SOCKET)fd, &original) &&
-		     duplicated(fd, *copy, attributes_for(family, flags) |
+		     duplicated(fd, *copy, attributes |
 				(original.attributes & OF_THE_SOCKET));
 	if (!ok) {
 		odgw_close(*copy);
@@ -555,11 +572,7 @@ static int forget_and_close(int fd)
 	unsigned int was = entry ? atomic_exchange(&entry->attributes, 0) : 0;
 	int other = was & ODGW_DUPLICATED ? another(fd) : -1;
 
-	/* These belong to the descriptor, what is pending to the socket. */
-	if (was & ODGW_JOINED)
-		odgw_leaf_forget(fd);
-	odgw_netevents_closing(fd);
-	odgw_change_closing(fd);
+	/* What is pending belongs to the socket. */
 	if (other < 0) {
 		odgw_queues_cancel_socket(fd, true);
 		odgw_rio_socket_closing(fd);
@@ -567,8 +580,7 @@ static int forget_and_close(int fd)
 		odgw_queues_rename(fd, other);
 		odgw_rio_socket_renamed(fd, other);
 	}
-	odgw_queues_forget_socket(fd);
-	odgw_assoc_forget(fd);
+	forget(fd, was);
 	return odgw_close(fd) ? odgw_wsa_from_errno(errno) : 0;
 }
 
