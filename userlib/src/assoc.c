@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * What is kept of a socket besides its attributes (socket.c): the completion port it
+ * What is kept of a socket besides its attributes (entry.c): the completion port it
  * is bound to, its notification modes, and the event that a wait for the socket
  * itself waits for.  Duplicates (DuplicateHandle(), WSADuplicateSocket()) share it.
  *

@@ -24,7 +24,7 @@ static void before(void)
 	odgw_queues_lock();
 	odgw_waiters_lock();
 	odgw_assoc_lock();
-	odgw_socket_lock();
+	odgw_entry_lock();
 	odgw_leaf_lock();
 	odgw_netevents_lock();
 	odgw_change_lock();
@@ -39,7 +39,7 @@ static void after(void)
 	odgw_change_unlock();
 	odgw_netevents_unlock();
 	odgw_leaf_unlock();
-	odgw_socket_unlock();
+	odgw_entry_unlock();
 	odgw_assoc_unlock();
 	odgw_waiters_unlock();
 	odgw_queues_unlock();

@@ -14,7 +14,7 @@
  *   queue      struct odgw_queue.lock: the process's before those of ports
  *   waiter.c   threads that wait for one op
  *   assoc.c    ports and events of sockets
- *   socket.c   growth of the table of sockets (look-ups take no lock)
+ *   entry.c    growth of the table of sockets (look-ups take no lock)
  *   multicast.c the groups that sockets have joined
  *   netevents.c the sockets that an event is selected for
  *   change.c   calls that wait for a change of addresses or routes
@@ -211,7 +211,7 @@ enum odgw_slept {
 int odgw_sleep(struct pollfd *fds, unsigned int n, uint64_t deadline,
 	       bool alertable);
 
-/* socket.c */
+/* entry.c: what is known of each socket */
 
 /* What is kept of a socket the library made, beside what the kernel knows. */
 #define ODGW_OURS		0x01
@@ -272,10 +272,16 @@ struct odgw_socket {
 };
 
 int odgw_socket_lookup(SOCKET s, struct odgw_socket *sock);
+/* The same of sock->fd, and from the kernel alone. */
+int odgw_socket_ask(struct odgw_socket *sock);
 /* The same for calls that only make sense on UDP: WSAEOPNOTSUPP for others. */
 int odgw_socket_lookup_udp(SOCKET s, struct odgw_socket *sock);
 /* False: no memory to keep it in. */
 bool odgw_socket_mark(int fd, unsigned int attributes, bool on);
+/* Forget all of it: the attributes that were. */
+unsigned int odgw_socket_clear(int fd);
+/* The next descriptor after @fd with an attribute; -1: there is none. */
+int odgw_socket_next(int fd, unsigned int attribute);
 /* One that the kernel is told of: 0, or an error and it is as before. */
 int odgw_socket_set(int fd, unsigned int attribute, bool on);
 /* It is not only our calls' any more that take what waits. */
@@ -295,6 +301,15 @@ in_port_t odgw_socket_port(int fd);
 int odgw_socket_bind_any(const struct odgw_socket *sock);
 /* Tell the kernel what the attributes say to it. */
 int odgw_socket_attach(int fd);
+/* Whether descriptors of ours name one socket. */
+bool odgw_socket_same(int a, int b);
+/* Another descriptor of ours that names the same socket; -1: there is none. */
+int odgw_socket_another(int fd);
+void odgw_entry_lock(void);
+void odgw_entry_unlock(void);
+
+/* socket.c: their beginning and end */
+
 /* The thread's SO_OPENTYPE: what its socket() makes. */
 int *odgw_socket_open_type(void);
 /* A second descriptor of the socket @fd of process @pid. */
@@ -302,11 +317,7 @@ int odgw_socket_adopt(pid_t pid, int fd, DWORD flags, int *copy);
 /* For handles of sockets: Win32 codes.  @inherit: by programs that are started */
 int odgw_socket_duplicate(HANDLE h, bool inherit, HANDLE *copy);
 int odgw_socket_close_handle(HANDLE h);
-/* Whether descriptors of ours name one socket. */
-bool odgw_socket_same(int a, int b);
 void odgw_socket_close_all(void);
-void odgw_socket_lock(void);
-void odgw_socket_unlock(void);
 
 /* address.c */
 

@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Sockets: creating, closing, and what is known of each.
+ * Sockets: their beginning and their end.
  *
- * A SOCKET is a descriptor.  An entry per descriptor says what the library made;
- * a descriptor of another origin is asked each time and counts as overlapped,
- * like those of Windows' socket().
- *
- * The entries stand in chunks that are never freed and are read and written
- * without a lock; the lock serves only to add a chunk.
+ * A SOCKET is a descriptor; what is known of it stands in its entry (entry.c).  No
+ * locks.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -33,31 +26,7 @@
 			 ODGW_NO_QUEUE | ODGW_COALESCES | ODGW_REGISTERED | \
 			 ODGW_SHUT)
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-_Atomic(struct odgw_entry *) odgw_chunks[ODGW_MAX_CHUNKS];
 static _Thread_local int open_type;
-
-static struct odgw_entry *entry_of(int fd)
-{
-	return odgw_socket_entry((SOCKET)fd);
-}
-
-/* make_entry - of a descriptor, if it has none; NULL: no memory */
-static struct odgw_entry *make_entry(int fd)
-{
-	struct odgw_entry *chunk;
-
-	if (fd / ODGW_CHUNK >= ODGW_MAX_CHUNKS)
-		return NULL;
-	pthread_mutex_lock(&lock);
-	chunk = atomic_load(&odgw_chunks[fd / ODGW_CHUNK]);
-	if (!chunk) {
-		chunk = calloc(ODGW_CHUNK, sizeof(*chunk));
-		atomic_store(&odgw_chunks[fd / ODGW_CHUNK], chunk);
-	}
-	pthread_mutex_unlock(&lock);
-	return chunk ? &chunk[fd % ODGW_CHUNK] : NULL;
-}
 
 /* forget - what belongs to the descriptor; @was: its attributes */
 static void forget(int fd, unsigned int was)
@@ -70,209 +39,12 @@ static void forget(int fd, unsigned int was)
 	odgw_assoc_forget(fd);
 }
 
+/* remember - false: no memory to do so */
 static bool remember(int fd, unsigned int attributes)
 {
-	struct odgw_entry *entry = make_entry(fd);
-
-	if (!entry)
-		return false;
 	/* The socket that had the number before was closed by close(2). */
-	forget(fd, atomic_exchange(&entry->attributes, 0));
-	atomic_store(&entry->asked[0], 0);
-	atomic_store(&entry->asked[1], 0);
-	atomic_store(&entry->coalesced, 0);
-	atomic_store(&entry->errors, 0);
-	atomic_store(&entry->attributes, attributes);
-	return true;
-}
-
-/* ask - about a descriptor that the library did not make */
-static int ask(struct odgw_socket *sock)
-{
-	int protocol;
-	socklen_t len = sizeof(sock->family);
-
-	if (getsockopt(sock->fd, SOL_SOCKET, SO_DOMAIN, &sock->family, &len))
-		return odgw_wsa_from_errno(errno);
-	len = sizeof(protocol);
-	sock->udp = !getsockopt(sock->fd, SOL_SOCKET, SO_PROTOCOL, &protocol,
-				&len) &&
-		    protocol == IPPROTO_UDP;
-	sock->overlapped = true;
-	return 0;
-}
-
-int odgw_socket_lookup(SOCKET s, struct odgw_socket *sock)
-{
-	struct odgw_entry *entry;
-
-	if (s > INT_MAX)
-		return WSAENOTSOCK;
-	sock->fd = (int)s;
-	entry = entry_of(sock->fd);
-	sock->attributes = entry ? atomic_load(&entry->attributes) : 0;
-	if (!(sock->attributes & ODGW_OURS))
-		return ask(sock);
-	sock->family = sock->attributes & ODGW_INET6 ? AF_INET6 : AF_INET;
-	sock->overlapped = sock->attributes & ODGW_OVERLAPPED;
-	sock->udp = true;
-	return 0;
-}
-
-int odgw_socket_lookup_udp(SOCKET s, struct odgw_socket *sock)
-{
-	int err = odgw_socket_lookup(s, sock);
-
-	return err || sock->udp ? err : WSAEOPNOTSUPP;
-}
-
-/* share_an_inode - as descriptors of one socket do */
-static bool share_an_inode(int a, int b)
-{
-	struct stat x, y;
-
-	return !fstat(a, &x) && !fstat(b, &y) && x.st_ino == y.st_ino &&
-	       x.st_dev == y.st_dev;
-}
-
-static bool is_duplicated(int fd)
-{
-	struct odgw_entry *entry = entry_of(fd);
-
-	return entry && atomic_load(&entry->attributes) & ODGW_DUPLICATED;
-}
-
-bool odgw_socket_same(int a, int b)
-{
-	return a == b ||
-	       (is_duplicated(a) && is_duplicated(b) && share_an_inode(a, b));
-}
-
-bool odgw_socket_mark(int fd, unsigned int attributes, bool on)
-{
-	struct odgw_entry *entry = make_entry(fd);
-
-	if (!entry)
-		return false;
-	if (on)
-		atomic_fetch_or(&entry->attributes, attributes);
-	else
-		atomic_fetch_and(&entry->attributes, ~attributes);
-	return true;
-}
-
-void odgw_socket_not_direct(const struct odgw_socket *sock)
-{
-	if (sock->attributes & ODGW_DIRECT)
-		odgw_socket_mark(sock->fd, ODGW_DIRECT, false);
-}
-
-void odgw_socket_told(int fd, uint64_t errors)
-{
-	struct odgw_entry *entry = entry_of(fd);
-
-	if (entry)
-		atomic_store_explicit(&entry->errors, errors, memory_order_relaxed);
-}
-
-int odgw_socket_asked_size(int fd, int which)
-{
-	struct odgw_entry *entry = entry_of(fd);
-
-	return entry ? atomic_load(&entry->asked[which == SO_SNDBUF]) : 0;
-}
-
-void odgw_socket_ask_size(int fd, int which, int size)
-{
-	struct odgw_entry *entry = entry_of(fd);
-
-	if (entry)
-		atomic_store(&entry->asked[which == SO_SNDBUF], size);
-}
-
-bool odgw_socket_is_nonblocking(int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	return flags >= 0 && flags & O_NONBLOCK;
-}
-
-/* Whatever gave it to the socket: bind(2), connect(2) or a send. */
-in_port_t odgw_socket_port(int fd)
-{
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-
-	return getsockname(fd, (struct sockaddr *)&ss, &len) ? 0 :
-	       odgw_address_port((struct sockaddr *)&ss);
-}
-
-int odgw_socket_bind_any(const struct odgw_socket *sock)
-{
-	struct sockaddr_storage any = { .ss_family = (sa_family_t)sock->family };
-
-	if (odgw_socket_port(sock->fd))
-		return 0;
-	return bind(sock->fd, (struct sockaddr *)&any,
-		    (socklen_t)odgw_address_size(sock->family)) ?
-	       odgw_wsa_from_errno(errno) : 0;
-}
-
-int odgw_socket_attach(int fd)
-{
-	struct odgw_entry *entry = entry_of(fd);
-	unsigned int attributes = entry ? atomic_load(&entry->attributes) : 0;
-
-	return odgw_queue_attach(fd,
-		(attributes & ODGW_NO_UNREACH ? ODG_BIND_NO_UNREACH : 0) |
-		(attributes & ODGW_NO_NETRESET ? ODG_BIND_NO_NETRESET : 0) |
-		(attributes & ODGW_KEEP_REST ? ODG_BIND_PARTIAL : 0) |
-		(attributes & ODGW_DROP_OLDEST ? ODG_BIND_DROP_OLDEST : 0) |
-		(attributes & ODGW_NO_QUEUE ? ODG_BIND_NO_QUEUE : 0),
-		odgw_socket_coalesced(fd));
-}
-
-int odgw_socket_set(int fd, unsigned int attribute, bool on)
-{
-	struct odgw_entry *entry = make_entry(fd);
-	unsigned int before;
-	int err;
-
-	if (!entry)
-		return WSAENOBUFS;
-	before = atomic_load(&entry->attributes) & attribute;
-	if (attribute == ODGW_KEEP_REST)
-		odgw_socket_mark(fd, ODGW_DIRECT, false);
-	odgw_socket_mark(fd, attribute, on);
-	err = odgw_socket_attach(fd);
-	if (err)
-		odgw_socket_mark(fd, attribute, before);
-	return err;
-}
-
-DWORD odgw_socket_coalesced(int fd)
-{
-	struct odgw_entry *entry = entry_of(fd);
-
-	return entry ? atomic_load(&entry->coalesced) : 0;
-}
-
-int odgw_socket_coalesce(int fd, DWORD max)
-{
-	struct odgw_entry *entry = make_entry(fd);
-	DWORD before;
-	int err;
-
-	if (!entry)
-		return WSAENOBUFS;
-	odgw_socket_mark(fd, ODGW_DIRECT, false);
-	before = atomic_exchange(&entry->coalesced, max);
-	err = odgw_socket_attach(fd);
-	if (err)
-		atomic_store(&entry->coalesced, before);
-	else
-		odgw_socket_mark(fd, ODGW_COALESCES, max);
-	return err;
+	forget(fd, odgw_socket_clear(fd));
+	return odgw_socket_mark(fd, attributes, true);
 }
 
 int *odgw_socket_open_type(void)
@@ -388,12 +160,13 @@ static bool duplicated(int fd, int copy, unsigned int attributes)
 	    !odgw_assoc_share(fd, copy) ||
 	    !odgw_socket_mark(fd, ODGW_DUPLICATED, true)) {
 		odgw_assoc_forget(copy);
-		odgw_socket_mark(copy, ~0U, false);
+		odgw_socket_clear(copy);
 		return false;
 	}
 	odgw_socket_ask_size(copy, SO_RCVBUF, odgw_socket_asked_size(fd, SO_RCVBUF));
 	odgw_socket_ask_size(copy, SO_SNDBUF, odgw_socket_asked_size(fd, SO_SNDBUF));
-	atomic_store(&entry_of(copy)->coalesced, odgw_socket_coalesced(fd));
+	atomic_store(&odgw_socket_entry((SOCKET)copy)->coalesced,
+		     odgw_socket_coalesced(fd));
 	return true;
 }
 
@@ -424,7 +197,7 @@ int odgw_socket_adopt(pid_t pid, int fd, DWORD flags, int *copy)
 	      flags & WSA_FLAG_NO_HANDLE_INHERIT ? FD_CLOEXEC : 0);
 	/* The number may have become another file's since. */
 	sock.fd = *copy;
-	if (ask(&sock) || !sock.udp) {
+	if (odgw_socket_ask(&sock) || !sock.udp) {
 		odgw_close(*copy);
 		return WSAEINVAL;
 	}
@@ -543,22 +316,6 @@ int odg_ws_socket(int af, int type, int protocol)
 	return odgw_leave(err) ? -1 : fd;
 }
 
-/* another - descriptor that names the same socket; -1: there is none */
-static int another(int fd)
-{
-	struct odgw_entry *chunk;
-	int i, j;
-
-	for (i = 0; i < ODGW_MAX_CHUNKS; i++) {
-		chunk = atomic_load(&odgw_chunks[i]);
-		for (j = 0; chunk && j < ODGW_CHUNK; j++)
-			if (atomic_load(&chunk[j].attributes) & ODGW_DUPLICATED &&
-			    i * ODGW_CHUNK + j != fd && share_an_inode(fd, i * ODGW_CHUNK + j))
-				return i * ODGW_CHUNK + j;
-	}
-	return -1;
-}
-
 /*
  * forget_and_close - the entry is cleared first: once the descriptor is closed,
  * its number may be another thread's new socket.
@@ -568,9 +325,8 @@ static int another(int fd)
  */
 static int forget_and_close(int fd)
 {
-	struct odgw_entry *entry = entry_of(fd);
-	unsigned int was = entry ? atomic_exchange(&entry->attributes, 0) : 0;
-	int other = was & ODGW_DUPLICATED ? another(fd) : -1;
+	unsigned int was = odgw_socket_clear(fd);
+	int other = was & ODGW_DUPLICATED ? odgw_socket_another(fd) : -1;
 
 	/* What is pending belongs to the socket. */
 	if (other < 0) {
@@ -609,23 +365,8 @@ int WSAAPI closesocket(SOCKET s)
 
 void odgw_socket_close_all(void)
 {
-	struct odgw_entry *chunk;
-	int i, j;
+	int fd = -1;
 
-	for (i = 0; i < ODGW_MAX_CHUNKS; i++) {
-		chunk = atomic_load(&odgw_chunks[i]);
-		for (j = 0; chunk && j < ODGW_CHUNK; j++)
-			if (atomic_load(&chunk[j].attributes) & ODGW_OURS)
-				forget_and_close(i * ODGW_CHUNK + j);
-	}
-}
-
-void odgw_socket_lock(void)
-{
-	pthread_mutex_lock(&lock);
-}
-
-void odgw_socket_unlock(void)
-{
-	pthread_mutex_unlock(&lock);
+	while ((fd = odgw_socket_next(fd, ODGW_OURS)) >= 0)
+		forget_and_close(fd);
 }
