@@ -3,8 +3,11 @@
 #include "test.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+
+#include "iocp.h"
 
 enum { THREADS = 8, PACKETS = 2000 };
 
@@ -56,6 +59,21 @@ static void *take(void *several)
 	return (void *)(uintptr_t)GetLastError();
 }
 
+/* Those that were not asleep yet when the handle is closed may find it bad. */
+static void wait_until_asleep(unsigned int takers)
+{
+	struct odgw_iocp *p = odgw_iocp_get(port);
+	unsigned int n;
+
+	do {
+		pthread_mutex_lock(&p->queue.lock);
+		n = p->sleepers;
+		pthread_mutex_unlock(&p->queue.lock);
+		sched_yield();
+	} while (n < takers);
+	odgw_object_put(&p->obj);
+}
+
 static void b_cp7_b_cp8_each_packet_is_taken_once(void **state)
 {
 	pthread_t t[THREADS];
@@ -73,8 +91,9 @@ static void b_cp7_b_cp8_each_packet_is_taken_once(void **state)
 		Sleep(1);
 	assert_int_equal(atomic_load(&sum),
 			 THREADS / 2 * (PACKETS * (PACKETS - 1) / 2));
+	wait_until_asleep(THREADS / 2);
 	assert_true(CloseHandle(port));
-	/* All that sleep are woken. */
+	/* All are woken. */
 	for (i = 0; i < THREADS; i += 2) {
 		pthread_join(t[i], &end);
 		assert_int_equal((uintptr_t)end, ERROR_ABANDONED_WAIT_0);

@@ -473,7 +473,7 @@ static int sleep_in(struct visit *v)
 static int visit(struct visit *v)
 {
 	struct odgw_iocp *p = v->p;
-	bool expired;
+	bool expired, closed;
 	int err;
 
 	for (;;) {
@@ -483,12 +483,13 @@ static int visit(struct visit *v)
 		pthread_mutex_lock(&p->queue.lock);
 		awake(v);
 		take(v);
-		if (v->got || p->closed || expired ||
+		closed = p->closed;
+		if (v->got || closed || expired ||
 		    odgw_queue_arm_locked(&p->queue)) {
 			pthread_mutex_unlock(&p->queue.lock);
 			if (v->got)
 				return 0;
-			if (p->closed)
+			if (closed)
 				return ERROR_ABANDONED_WAIT_0;
 			if (expired)
 				return WAIT_TIMEOUT;
