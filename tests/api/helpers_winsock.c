@@ -2,14 +2,28 @@
 /* What the tests of the Winsock face share; see helpers_winsock.h. */
 #include "helpers_winsock.h"
 
+#include <stdio.h>
+
 SOCKET r, s;
 SOCKADDR_IN r_addr, s_addr_in;
 
-DWORD slow(void)
+unsigned int slow(void)
 {
 	const char *factor = getenv("ODG_SLOW");
 
-	return factor && atoi(factor) > 0 ? (DWORD)atoi(factor) : 1;
+	return factor && atoi(factor) > 0 ? (unsigned int)atoi(factor) : 1;
+}
+
+void shell(const char *fmt, ...)
+{
+	char line[500];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	if (system(line))
+		fail_msg("failed: %s", line);
 }
 
 void init(struct op *op, bool event)

@@ -18,6 +18,8 @@
 #include <winsock2.h>
 #include <ws2tcpip.h>
 
+#include "winsock_env.h"
+
 #define POISON		0xdeadbeefU
 #define PAGE		4096U
 #define LONG_MS		(8000 * slow())	/* nothing takes so long */
@@ -29,7 +31,6 @@ extern SOCKADDR_IN r_addr, s_addr_in;
 int open_both(void **state);
 int close_both(void **state);
 
-DWORD slow(void);
 /* Overlapped or not as @flags say, bound to the loopback. */
 SOCKET new_socket(DWORD flags, SOCKADDR_IN *addr);
 void snd(const void *data, size_t n);	/* from S to R */

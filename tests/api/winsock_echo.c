@@ -25,15 +25,10 @@
 #include <winsock2.h>
 #include <ws2tcpip.h>
 
+#include "winsock_env.h"
+
 #define PORT	29012
 #define ECHOES	200
-
-static DWORD slow(void)
-{
-	const char *factor = getenv("ODG_SLOW");
-
-	return factor && atoi(factor) > 0 ? (DWORD)atoi(factor) : 1;
-}
 
 static struct sockaddr_in loopback(const char *addr, int port)
 {

@@ -25,26 +25,14 @@
 #include <winsock2.h>
 #include <ws2tcpip.h>
 
+#include "winsock_env.h"
+
 static pid_t router;
 static SOCKET s;
 
 static DWORD limit(void)
 {
-	const char *factor = getenv("ODG_SLOW");
-
-	return 8000 * (factor && atoi(factor) > 0 ? (DWORD)atoi(factor) : 1);
-}
-
-static void shell(const char *fmt, ...)
-{
-	char line[500];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(line, sizeof(line), fmt, args);
-	va_end(args);
-	if (system(line))
-		fail_msg("failed: %s", line);
+	return 8000 * slow();
 }
 
 static void start_router(void)

@@ -30,26 +30,9 @@
 #include <winsock2.h>
 #include <ws2tcpip.h>
 
+#include "winsock_env.h"
+
 #define PORT		27020
-
-static inline DWORD slow(void)
-{
-	const char *factor = getenv("ODG_SLOW");
-
-	return factor && atoi(factor) > 0 ? (DWORD)atoi(factor) : 1;
-}
-
-static inline void shell(const char *fmt, ...)
-{
-	char line[500];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(line, sizeof(line), fmt, args);
-	va_end(args);
-	if (system(line))
-		fail_msg("failed: %s", line);
-}
 
 /* What the two processes share. */
 static struct shared {

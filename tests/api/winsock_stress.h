@@ -17,6 +17,8 @@
 #include <winsock2.h>
 #include <ws2tcpip.h>
 
+#include "winsock_env.h"
+
 enum { SOCKETS = 4 };
 
 /* The last two sockets are bound to the port. */
@@ -56,13 +58,6 @@ static atomic_uint errors, cancelled;
 		if (!(cond) && atomic_fetch_add(&errors, 1) < 20) \
 			fprintf(stderr, "# %s:%d: not true: %s\n", __FILE__, __LINE__, #cond); \
 	} while (0)
-
-static unsigned int slow(void)
-{
-	const char *s = getenv("ODG_SLOW");
-
-	return s && atoi(s) > 0 ? (unsigned int)atoi(s) : 1;
-}
 
 static DWORD limit(void)
 {
