@@ -46,6 +46,11 @@ done
 ok "no command" says 2 "which command?"
 ok "unknown command" says 2 "no command fly" fly
 
+for call in "top -n -1" "top -n 0" "top -n" "top -d ." "watch -n -1" "watch -n 1x" "watch -n +1"; do
+	# shellcheck disable=SC2086 # words
+	ok "$call" says 2 "wrong arguments" $call
+done
+
 if [ ! -e /sys/class/misc/odgram ]; then
 	for call in ports "sockets --json" stats "top -n 1" "watch -n 1" "hist on all"; do
 		# shellcheck disable=SC2086 # words

@@ -88,13 +88,12 @@ static int to_text(const struct tool_msg *msg, void *arg)
 	for (i = 0; i < ODG_HIST_BUCKETS; i++)
 		most = h.bucket[i] > most ? h.bucket[i] : most;
 	for (i = 0; i < ODG_HIST_BUCKETS; i++) {
-		int bar = (int)((double)h.bucket[i] * BAR / (double)most + 0.5);
-
-		if (h.bucket[i])
-			printf("%10s  %10" PRIu64 "  %.*s\n",
-			       duration(text, sizeof(text), low(i)),
-			       h.bucket[i], bar,
-			       "##################################################");
+		if (!h.bucket[i])
+			continue;
+		printf("%10s  %10" PRIu64 "  %.*s\n", duration(text, sizeof(text), low(i)),
+		       h.bucket[i],
+		       (int)((double)h.bucket[i] * BAR / (double)most + 0.5),
+		       "##################################################");
 	}
 	return 0;
 }

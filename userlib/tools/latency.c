@@ -2,6 +2,7 @@
 /* A log-linear histogram of times (latency.h).  No locks: one thread's. */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 
 #include "latency.h"
@@ -107,6 +108,8 @@ void latency_print(const struct latency *lat, const char *title, FILE *out)
 
 int latency_plot(const struct latency *lat, const char *title, const char *path)
 {
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct sigaction before;
 	FILE *plot;
 	unsigned int i;
 	int status;
@@ -121,6 +124,8 @@ int latency_plot(const struct latency *lat, const char *title, const char *path)
 		fprintf(stderr, "odgram: gnuplot: %s\n", strerror(errno));
 		return -1;
 	}
+	/* Where it is not installed, nobody reads: that is no end of ours. */
+	sigaction(SIGPIPE, &ignore, &before);
 	fprintf(plot, "set terminal svg size 800,360 background 'white' noenhanced\n"
 		"set output \"%s\"\nset title '%s'\nset logscale x\n"
 		"set xlabel 'microseconds'\nset ylabel 'datagrams'\n"
@@ -132,6 +137,7 @@ int latency_plot(const struct latency *lat, const char *title, const char *path)
 				(double)(floor_of(i) + 1) / 1000, lat->bucket[i]);
 	fputs("e\n", plot);
 	status = pclose(plot);
+	sigaction(SIGPIPE, &before, NULL);
 	if (!status)
 		return 0;
 	fprintf(stderr, "odgram: gnuplot did not draw %s (is gnuplot installed?)\n",

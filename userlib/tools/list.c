@@ -25,6 +25,15 @@ int tool_only_json(int argc, char **argv, bool *json)
 	return TOOL_USAGE;
 }
 
+bool tool_count(const char *text, unsigned long *count)
+{
+	char *end;
+
+	errno = 0;
+	*count = strtoul(text, &end, 10);
+	return *text >= '0' && *text <= '9' && !*end && !errno && *count;
+}
+
 int tool_failed(const char *command, int err)
 {
 	fprintf(stderr, "odgram %s: %s\n", command, tool_nl_error(err));

@@ -15,6 +15,9 @@ int tool_only_json(int argc, char **argv, bool *json);
 int tool_list(int argc, char **argv, uint8_t cmd,
 	      const struct show_column *columns, size_t nr_columns);
 
+/* A count, in digits and not 0; false: it is none. */
+bool tool_count(const char *text, unsigned long *count);
+
 /* Says what went wrong with a request; TOOL_FAILED. */
 int tool_failed(const char *command, int err);
 

@@ -20,6 +20,7 @@
 #include "tool.h"
 
 #define NSEC		1000000000ULL
+#define LONGEST		1e18		/* ns that it waits for a datagram's turn: 31 years */
 #define MAX_TARGETS	8
 
 /* A place each datagram is sent to, by a socket of its own. */
@@ -66,12 +67,13 @@ static int new_socket(const struct replay *p, int family, unsigned int ifindex)
 static void wait_for(const struct replay *p, uint64_t ns)
 {
 	struct timespec until = p->began;
+	double wait;
 	uint64_t left;
 
 	if (p->speed <= 0 || ns <= p->first_ns)
 		return;
-	left = (uint64_t)((double)(ns - p->first_ns) / p->speed) +
-		(uint64_t)until.tv_nsec;
+	wait = (double)(ns - p->first_ns) / p->speed;
+	left = (uint64_t)(wait < LONGEST ? wait : LONGEST) + (uint64_t)until.tv_nsec;
 	until.tv_sec += (time_t)(left / NSEC);
 	until.tv_nsec = (long)(left % NSEC);
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)

@@ -338,8 +338,7 @@ static int parse_args(int argc, char **argv, struct top *top)
 			if (*end || !(top->delay >= 0.1 && top->delay <= 3600))
 				return TOOL_USAGE;
 		} else if (c == 'n') {
-			top->left = strtoul(optarg, &end, 10);
-			if (*end || !top->left)
+			if (!tool_count(optarg, &top->left))
 				return TOOL_USAGE;
 		} else if (c == 'j') {
 			top->json = true;

@@ -82,15 +82,13 @@ static int parse_args(int argc, char **argv, struct watch *watch)
 		{ "count", required_argument, NULL, 'n' },
 		{ NULL, 0, NULL, 0 },
 	};
-	char *end;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "n:", options, NULL)) != -1) {
 		if (c == 'j') {
 			watch->json = true;
 		} else if (c == 'n') {
-			watch->left = strtoul(optarg, &end, 10);
-			if (*end || !watch->left)
+			if (!tool_count(optarg, &watch->left))
 				return TOOL_USAGE;
 		} else {
 			return TOOL_USAGE;
