@@ -5,7 +5,12 @@
  * Which way one went, the module's counters tell: "native", or "from_queue".
  */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -96,6 +101,61 @@ static void a20_bu2_bu3_error_comes_in_its_place(void **state)
 		want_received("direct again");
 	}
 	want_taken(7, 0);
+}
+
+static SOCKET idle;
+
+/* receive_unserved - in a thread that may not ask the module anything */
+static void *receive_unserved(void *arg)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EXDEV),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { sizeof(code) / sizeof(code[0]), code };
+	struct op *op = arg;
+
+	/* What is the thread's own is made first. */
+	op->ov.Internal = (ULONG_PTR)receive(idle, op, 32);
+	if (op->ov.Internal == WSAEWOULDBLOCK &&
+	    (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	     prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter)))
+		return "no seccomp(2) here";
+	op->ov.Internal = (ULONG_PTR)receive(idle, op, 32);
+	return NULL;
+}
+
+static void a31_nonblocking_asks_once_what_else_there_is(void **state)
+{
+	pthread_t thread;
+	u_long on = 1;
+	struct op op;
+	void *why;
+
+	(void)state;
+	idle = WSASocketW(AF_INET, SOCK_DGRAM, IPPROTO_UDP, NULL, 0, 0);
+	assert_int_equal(ioctlsocket(idle, FIONBIO, &on), 0);
+	init(&op, false);
+	assert_int_equal(receive(idle, &op, 32), WSAEINVAL);
+	assert_int_equal(connect((int)idle, (SOCKADDR *)&s_addr_in, sizeof(s_addr_in)), 0);
+	assert_int_equal(receive(idle, &op, 32), WSAEWOULDBLOCK);
+	pthread_create(&thread, NULL, receive_unserved, &op);
+	pthread_join(thread, &why);
+	if (why)
+		print_message("# %s\n", (char *)why);
+	assert_int_equal(op.ov.Internal, WSAEWOULDBLOCK);
+
+	/* The port goes with the peer. */
+	memset(&op.from, 0, sizeof(op.from));
+	assert_int_equal(connect((int)idle, (SOCKADDR *)&op.from, sizeof(SOCKADDR_IN)), 0);
+	assert_int_equal(receive(idle, &op, 32), WSAEINVAL);
+	assert_int_equal(receive(idle, &op, 32), WSAEINVAL);
+	assert_int_equal(bind((int)idle, (SOCKADDR *)&(SOCKADDR_IN){ .sin_family = AF_INET },
+			      sizeof(SOCKADDR_IN)), 0);
+	assert_int_equal(receive(idle, &op, 32), WSAEWOULDBLOCK);
+	closesocket(idle);
 }
 
 static void bu4_sends_do_not_tell_of_it(void **state)
@@ -424,6 +484,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a15_a49_what_waits_is_taken_directly),
 		T(a20_bu2_bu3_error_comes_in_its_place),
+		T(a31_nonblocking_asks_once_what_else_there_is),
 		T(bu4_sends_do_not_tell_of_it),
 		T(a20_errors_of_other_sockets_are_theirs),
 		T(a25_a52_cut_off),

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static void b_w7_a32_nothing_works_before_startup(void **state)
@@ -53,6 +54,17 @@ static void b_w1_w2_startup_returns_its_error(void **state)
 	assert_int_equal(WSAStartup(MAKEWORD(0, 9), &data), 10092);
 	assert_int_equal(WSAGetLastError(), 4711);
 	fails(WSACleanup(), SOCKET_ERROR, 10093);
+}
+
+static void b_w2_data_that_cannot_be_written(void **state)
+{
+	char *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_int_equal(WSAStartup(MAKEWORD(2, 2), (WSADATA *)page), WSAEFAULT);
+	assert_int_equal(WSAStartup(MAKEWORD(2, 2), (WSADATA *)16), WSAEFAULT);
+	fails(WSACleanup(), SOCKET_ERROR, 10093);
+	munmap(page, 4096);
 }
 
 static void b_w3_w4_a93_versions(void **state)
@@ -195,6 +207,7 @@ int main(void)
 		cmocka_unit_test(b_w7_a32_nothing_works_before_startup),
 		cmocka_unit_test(b_e5_last_error_works_before_startup),
 		cmocka_unit_test(b_w1_w2_startup_returns_its_error),
+		cmocka_unit_test(b_w2_data_that_cannot_be_written),
 		cmocka_unit_test(b_w3_w4_a93_versions),
 		cmocka_unit_test(b_w5_w6_startups_are_counted),
 		cmocka_unit_test(b_w8_last_cleanup_closes_sockets),

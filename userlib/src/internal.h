@@ -232,6 +232,7 @@ int odgw_sleep(struct pollfd *fds, unsigned int n, uint64_t deadline,
 #define ODGW_REGISTERED		0x8000	/* WSA_FLAG_REGISTERED_IO */
 #define ODGW_SHUT		0x10000	/* for receiving, by shutdown() */
 #define ODGW_DIRECT		0x20000	/* what waits may be taken by recvfrom(2) */
+#define ODGW_PORTED		0x40000	/* found to have a local port */
 
 /* Each of its receives is posted by call (chan_rqs.c). */
 #define ODGW_BY_CALL		(ODGW_DUPLICATED | ODGW_KEEP_REST | \

@@ -62,8 +62,12 @@ static int connect_to(int s, const struct sockaddr *name, socklen_t len)
 		return err;
 	if (!sock.udp)
 		return answer(connect(s, name, len));
-	if (dissolves(name, (int)len))
+	if (dissolves(name, (int)len)) {
+		/* The port may go, too. */
+		if (sock.attributes & ODGW_PORTED)
+			odgw_socket_mark(s, ODGW_PORTED, false);
 		return answer(connect(s, &nobody, sizeof(nobody)));
+	}
 	err = odgw_address_check(&sock, name, (int)len);
 	if (err)
 		return err;

@@ -77,7 +77,12 @@ static int call(struct odgw_receive *r, struct odg_cqe_wide *cqe)
 		return WSAENOBUFS;
 	/* Nothing waits, and what else there is to say the call that waits says, too. */
 	if (!r->empty || odgw_socket_is_nonblocking(r->sock.fd)) {
+		/* It has been said of this socket before that there was nothing else. */
+		if (r->empty && r->sock.attributes & ODGW_PORTED)
+			return WSAEWOULDBLOCK;
 		err = odgw_queue_try(&self->calls, start_no_wait, r, cqe);
+		if (err == WSAEWOULDBLOCK && r->empty)
+			odgw_socket_mark(r->sock.fd, ODGW_PORTED, true);
 		if (err != WSAEWOULDBLOCK || !may_wait(r))
 			return err;
 	}

@@ -28,11 +28,13 @@ static WORD negotiate(WORD wanted)
 int WSAAPI WSAStartup(WORD wVersionRequested, LPWSADATA data)
 {
 	WORD version = negotiate(wVersionRequested);
+	struct odgw_probe probe;
 
 	odgw_enter();
 	if (!version)
 		return odgw_leave_failed(0), WSAVERNOTSUPPORTED;
-	if (!data)
+	odgw_probe_init(&probe);
+	if (!data || !odgw_probe_write(&probe, data, sizeof(*data)))
 		return odgw_leave_failed(0), WSAEFAULT;
 
 	pthread_once(&once, odgw_fork_watch);

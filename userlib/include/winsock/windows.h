@@ -64,7 +64,7 @@ typedef size_t		SIZE_T;
 typedef void		*PVOID, *LPVOID;
 typedef const void	*LPCVOID;
 
-/* Not a descriptor: an index of the library's own, always a multiple of 4. */
+/* A SOCKET, or a number of the library's own: too large for one, a multiple of 4. */
 typedef void		*HANDLE, **PHANDLE, **LPHANDLE;
 
 #define INVALID_HANDLE_VALUE	((HANDLE)(LONG_PTR)-1)
