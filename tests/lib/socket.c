@@ -117,6 +117,24 @@ static void b_cp1_a_new_socket_has_no_port(void **state)
 	assert_true(CloseHandle(port));
 }
 
+/* Nor is one of many bits taken for the descriptor in the low ones. */
+static void wsapoll_of_what_is_no_socket(void **state)
+{
+	SOCKET s = udp();
+	WSAPOLLFD fds[] = {
+		{ .fd = s, .events = POLLOUT, .revents = (SHORT)POISON },
+		{ .fd = s | (SOCKET)1 << 32, .events = POLLOUT, .revents = (SHORT)POISON },
+		{ .fd = INVALID_SOCKET, .events = POLLOUT, .revents = (SHORT)POISON },
+	};
+
+	(void)state;
+	assert_int_equal(WSAPoll(fds, 3, 0), 2);
+	assert_int_equal(fds[0].revents, POLLOUT);
+	assert_int_equal(fds[1].revents, POLLNVAL);
+	assert_int_equal(fds[2].revents, 0);
+	assert_int_equal(closesocket(s), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -125,6 +143,7 @@ int main(void)
 		cmocka_unit_test(b_n10_a_size_of_too_few_bytes_changes_nothing),
 		cmocka_unit_test(b_k16_what_names_another_file_by_now_is_refused),
 		cmocka_unit_test(b_cp1_a_new_socket_has_no_port),
+		cmocka_unit_test(wsapoll_of_what_is_no_socket),
 	};
 
 	return cmocka_run_group_tests_name("socket", tests, wsa_setup, wsa_teardown);

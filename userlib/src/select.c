@@ -4,6 +4,7 @@
  * A datagram that a posted receive took makes nothing readable.  No locks.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/time.h>
 
@@ -36,6 +37,12 @@ int odg_ws_select(int nfds, fd_set *reads, fd_set *writes, fd_set *excepts,
 	return odgw_leave(err) ? SOCKET_ERROR : n;
 }
 
+/* descriptor_of - what is none is told of as closed; INVALID_SOCKET is passed over */
+static int descriptor_of(SOCKET s)
+{
+	return s > INT_MAX && s != INVALID_SOCKET ? INT_MAX : (int)s;
+}
+
 static int poll_them(LPWSAPOLLFD fds, ULONG nr, INT timeout, int *ready)
 {
 	struct odgw_probe probe;
@@ -53,7 +60,7 @@ static int poll_them(LPWSAPOLLFD fds, ULONG nr, INT timeout, int *ready)
 		return WSAENOBUFS;
 	for (i = 0; i < nr; i++)
 		native[i] = (struct pollfd){
-			.fd = (int)fds[i].fd,
+			.fd = descriptor_of(fds[i].fd),
 			.events = fds[i].events,
 		};
 	pthread_cleanup_push(free, native);
