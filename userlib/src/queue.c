@@ -416,7 +416,7 @@ int odgw_queue_tell(struct odgw_queue *q, const struct odgw_op *op,
 
 /*
  * The ops in flight on a socket that is bound to a port now: their packets go there
- * (B-CP3).  *error: no memory, and those that remain stay silent.
+ * (B-CP3).  An error: no memory, and those that remain stay silent.
  */
 int odgw_queue_redirect(int fd, struct odgw_iocp *to, ULONG_PTR key)
 {

@@ -227,9 +227,9 @@ void odgw_waiters_forked(void);
 
 /*
  * Start what @op says on @sock (0, WSA_IO_PENDING or an error, as
- * odgw_queue_start()): event and Internal are made ready first, and put back if
- * it is refused.  An end that is known at once and is no success is pending, too:
- * the caller gets exactly one answer.
+ * odgw_queue_start()): its event is reset and Internal says that it is pending before;
+ * Internal is put back if it is refused.  An end that is known at once and is no
+ * success is pending, too: the caller gets exactly one answer.
  */
 int odgw_overlapped_start(const struct odgw_socket *sock, struct odgw_op *op,
 			  LPWSAOVERLAPPED_COMPLETION_ROUTINE routine,

@@ -3,13 +3,11 @@
  * Registered I/O: the table of its functions, its lock, its end.
  *
  * The lock protects all that rio.h says needs it.  It is held over system calls
- * that pin memory: only those wait that create, close or register, too.  Some of
- * the calls are cancellation points, so who holds it cannot be cancelled.
+ * that pin memory: only those wait that create, close or register, too.
  */
 #include "rio.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int cancel_state;		/* of the thread that holds the lock */
 
 const RIO_EXTENSION_FUNCTION_TABLE odgw_rio_table = {
 	.cbSize = sizeof(odgw_rio_table),
@@ -30,19 +28,12 @@ const RIO_EXTENSION_FUNCTION_TABLE odgw_rio_table = {
 
 void odgw_rio_lock(void)
 {
-	int state;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	pthread_mutex_lock(&lock);
-	cancel_state = state;
 }
 
 void odgw_rio_unlock(void)
 {
-	int state = cancel_state;
-
 	pthread_mutex_unlock(&lock);
-	pthread_setcancelstate(state, NULL);
 }
 
 /* destroy_all - no handle is valid any more, no port open; lock held */
