@@ -62,48 +62,49 @@ bool odgw_info_names(const WSAPROTOCOL_INFOW *info, pid_t *pid, int *fd)
 	return true;
 }
 
-static int duplicate(SOCKET s, LPWSAPROTOCOL_INFOW info)
+/* duplicate - @out: where @wide, which is filled in, is to go, in whichever form */
+static int duplicate(SOCKET s, void *out, size_t size, LPWSAPROTOCOL_INFOW wide)
 {
 	struct odgw_socket sock;
-	int err = odgw_socket_lookup_udp(s, &sock);
+	struct odgw_probe probe;
+	int err;
 
+	odgw_probe_init(&probe);
+	if (!out || !odgw_probe_write(&probe, out, size))
+		return WSAEFAULT;
+	err = odgw_socket_lookup_udp(s, &sock);
 	if (err)
 		return err;
 	odgw_socket_not_direct(&sock);
-	odgw_info_fill(&sock, info);
-	info->ProviderId = duplicated;
-	info->dwCatalogEntryId = (DWORD)getpid();
-	info->dwProviderReserved = (DWORD)sock.fd;
+	odgw_info_fill(&sock, wide);
+	wide->ProviderId = duplicated;
+	wide->dwCatalogEntryId = (DWORD)getpid();
+	wide->dwProviderReserved = (DWORD)sock.fd;
 	return 0;
 }
 
 /* @pid is not needed: who asks is checked when the structure is used. */
 int WSAAPI WSADuplicateSocketW(SOCKET s, DWORD pid, LPWSAPROTOCOL_INFOW info)
 {
-	struct odgw_probe probe;
+	WSAPROTOCOL_INFOW wide;
 	int err = odgw_enter();
 
 	(void)pid;
-	odgw_probe_init(&probe);
-	if (!err && (!info || !odgw_probe_write(&probe, info, sizeof(*info))))
-		err = WSAEFAULT;
 	if (!err)
-		err = duplicate(s, info);
+		err = duplicate(s, info, sizeof(*info), &wide);
+	if (!err)
+		*info = wide;
 	return odgw_leave(err) ? SOCKET_ERROR : 0;
 }
 
 int WSAAPI WSADuplicateSocketA(SOCKET s, DWORD pid, LPWSAPROTOCOL_INFOA info)
 {
 	WSAPROTOCOL_INFOW wide;
-	struct odgw_probe probe;
 	int err = odgw_enter();
 
 	(void)pid;
-	odgw_probe_init(&probe);
-	if (!err && (!info || !odgw_probe_write(&probe, info, sizeof(*info))))
-		err = WSAEFAULT;
 	if (!err)
-		err = duplicate(s, &wide);
+		err = duplicate(s, info, sizeof(*info), &wide);
 	if (!err)
 		odgw_info_narrow(&wide, info);
 	return odgw_leave(err) ? SOCKET_ERROR : 0;
