@@ -20,7 +20,7 @@
 #include "tool.h"
 
 #define NSEC		1000000000ULL
-#define LONGEST		1e18		/* ns that it waits for a datagram's turn: 31 years */
+#define LONGEST		1e18		/* ns that it waits for a turn: 31 years */
 #define MAX_TARGETS	8
 
 /* A place each datagram is sent to, by a socket of its own. */
