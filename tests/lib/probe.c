@@ -101,6 +101,46 @@ static void more_pages_than_are_remembered(void **state)
 	assert_false(odgw_probe_write(&probe, pages + PAGE, 4));
 }
 
+static void a_page_is_known_behind_another(void **state)
+{
+	const size_t apart = ODGW_KNOWN * PAGE;
+	struct odgw_probe probe;
+	uint8_t *a = mmap(NULL, 3 * apart, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *b = a + apart, *c = b + apart;
+
+	(void)state;
+	assert_ptr_not_equal(a, MAP_FAILED);
+	odgw_probe_init(&probe);
+	assert_true(odgw_probe_write(&probe, a, 4));
+	assert_true(odgw_probe_may_write(a, 4));
+	assert_true(odgw_probe_write(&probe, b, 4));
+	assert_true(odgw_probe_may_write(b, 4));
+	assert_false(odgw_probe_may_write(a, 4));
+	assert_true(odgw_probe_may_write_too(a, 4));
+	assert_true(odgw_probe_may_read_too(a, 4));
+	assert_false(odgw_probe_may_write_too(a + PAGE - 2, 4));
+	assert_true(odgw_probe_write(&probe, c, 4));
+	assert_true(odgw_probe_may_write_too(b, 4));
+	assert_false(odgw_probe_may_write_too(a, 4));
+	assert_int_equal(munmap(a, 3 * apart), 0);
+}
+
+static void how_long_it_is_counts(void **state)
+{
+	struct odgw_probe probe;
+
+	(void)state;
+	odgw_probe_init(&probe);
+	assert_true(odgw_probe_write(&probe, pages, PAGE));
+	assert_true(odgw_probe_may_write(pages, PAGE));
+	assert_true(odgw_probe_may_write(pages + 1, PAGE - 1));
+	assert_false(odgw_probe_may_write(pages + 1, PAGE));
+	assert_false(odgw_probe_may_write(pages, PAGE + 1));
+	assert_false(odgw_probe_may_write(pages, UINT32_MAX));
+	assert_false(odgw_probe_may_write(pages, SIZE_MAX));
+}
+
 static void asking_changes_nothing(void **state)
 {
 	size_t i;
@@ -119,6 +159,8 @@ int main(void)
 		cmocka_unit_test(a21_readable),
 		cmocka_unit_test(a21_where_nothing_is_mapped),
 		cmocka_unit_test(more_pages_than_are_remembered),
+		cmocka_unit_test(a_page_is_known_behind_another),
+		cmocka_unit_test(how_long_it_is_counts),
 		cmocka_unit_test(asking_changes_nothing),
 	};
 

@@ -14,7 +14,7 @@
 
 #include "internal.h"
 
-static _Thread_local int last_error;
+_Thread_local int odgw_last_error;
 
 /* absorb - move a native call's error from errno to the slot */
 static void absorb(void)
@@ -22,7 +22,7 @@ static void absorb(void)
 	int err = errno ? odgw_wsa_from_native(errno) : 0;
 
 	if (err)
-		last_error = err;
+		odgw_last_error = err;
 	errno = 0;
 }
 
@@ -34,7 +34,7 @@ int odgw_enter(void)
 
 int odgw_leave(int err)
 {
-	last_error = err;
+	odgw_last_error = err;
 	errno = 0;
 	return err;
 }
@@ -42,7 +42,7 @@ int odgw_leave(int err)
 int odgw_leave_failed(int err)
 {
 	if (err)
-		last_error = err;
+		odgw_last_error = err;
 	errno = 0;
 	return err;
 }
@@ -54,7 +54,7 @@ int WSAAPI WSAGetLastError(void)
 	absorb();
 	/* Taken, yet the program may want to see it as well. */
 	errno = saved;
-	return last_error;
+	return odgw_last_error;
 }
 
 void WSAAPI WSASetLastError(int err)

@@ -31,6 +31,7 @@
 #ifndef ODGRAM_INTERNAL_H
 #define ODGRAM_INTERNAL_H
 
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -56,6 +57,17 @@
 int odgw_enter(void);			/* WSANOTINITIALISED before WSAStartup() */
 int odgw_leave(int err);		/* last error = err; returns err */
 int odgw_leave_failed(int err);		/* the same, but success keeps it */
+
+/* A thread finds it without a call, since the library is there from the start. */
+extern _Thread_local int odgw_last_error
+	__attribute__((tls_model("initial-exec")));
+
+/* odgw_leave_well - odgw_leave() of 0, where every instruction counts */
+static inline void odgw_leave_well(void)
+{
+	odgw_last_error = 0;
+	errno = 0;
+}
 
 /* status.c: errno, WSA codes and NTSTATUS */
 
@@ -392,10 +404,15 @@ void odgw_netevents_lock(void);
 void odgw_netevents_unlock(void);
 void odgw_netevents_forked(void);
 
+static inline bool odgw_netevents_are_any(void)
+{
+	return atomic_load_explicit(&odgw_netevents_any, memory_order_acquire);
+}
+
 /* odgw_netevents_received - a call took a datagram */
 static inline void odgw_netevents_received(int fd)
 {
-	if (atomic_load_explicit(&odgw_netevents_any, memory_order_acquire))
+	if (odgw_netevents_are_any())
 		odgw_netevents_taken(fd);
 }
 
@@ -475,16 +492,24 @@ static inline void odgw_probe_init(struct odgw_probe *probe)
 		odgw_probe_forget(probe);
 }
 
+static inline bool odgw_page_has(uintptr_t page, const void *p, size_t n,
+				 uintptr_t enough)
+{
+	uintptr_t last;
+
+	return !__builtin_sub_overflow(ODGW_PAGE, n, &last) &&
+	       (((uintptr_t)p ^ page) & ~enough) <= last;
+}
+
 /*
  * odgw_probe_may - whether an address is known to be good, and within one page: as far
  * from its beginning as there may be bytes behind
  */
 static inline bool odgw_probe_may(const void *p, size_t n, uintptr_t enough)
 {
-	uintptr_t addr = (uintptr_t)p;
-	uintptr_t page = odgw_known->pages[addr / ODGW_PAGE % ODGW_KNOWN];
+	uintptr_t i = (uintptr_t)p / ODGW_PAGE % ODGW_KNOWN;
 
-	return n <= ODGW_PAGE && ((addr ^ page) & ~enough) <= ODGW_PAGE - n;
+	return odgw_page_has(odgw_known->pages[i], p, n, enough);
 }
 
 static inline bool odgw_probe_may_write(const void *p, size_t n)
@@ -495,6 +520,25 @@ static inline bool odgw_probe_may_write(const void *p, size_t n)
 static inline bool odgw_probe_may_read(const void *p, size_t n)
 {
 	return odgw_probe_may(p, n, ODGW_READABLE);
+}
+
+/* Where the page may stand behind another: odgw_probe_may() is the quicker look. */
+static inline bool odgw_probe_may_too(const void *p, size_t n, uintptr_t enough)
+{
+	uintptr_t i = (uintptr_t)p / ODGW_PAGE % ODGW_KNOWN;
+
+	return odgw_probe_may(p, n, enough) ||
+	       odgw_page_has(odgw_known->older[i], p, n, enough);
+}
+
+static inline bool odgw_probe_may_write_too(const void *p, size_t n)
+{
+	return odgw_probe_may_too(p, n, 0);
+}
+
+static inline bool odgw_probe_may_read_too(const void *p, size_t n)
+{
+	return odgw_probe_may_too(p, n, ODGW_READABLE);
 }
 
 /* Ask for the writes first: what can be written is not asked about again. */

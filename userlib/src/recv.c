@@ -83,11 +83,11 @@ static int recv_from(struct odgw_receive *r, SOCKET s,
 	return odgw_receive(r, routine);
 }
 
-/* at_length - whatever is asked for; @empty: nothing waited a moment ago */
-static __attribute__((noinline)) int
-at_length(SOCKET s, const WSABUF *buffers, DWORD nr_buffers, DWORD *bytes,
-	  DWORD *flags, struct sockaddr *from, int *fromlen, LPWSAOVERLAPPED ov,
-	  LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, bool empty)
+/* at_some_length - @empty: nothing waited a moment ago */
+static inline __attribute__((always_inline)) int
+at_some_length(SOCKET s, const WSABUF *buffers, DWORD nr_buffers, DWORD *bytes,
+	       DWORD *flags, struct sockaddr *from, int *fromlen, LPWSAOVERLAPPED ov,
+	       LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, bool empty)
 {
 	struct odgw_receive r = {
 		.buffers = buffers,
@@ -101,56 +101,137 @@ at_length(SOCKET s, const WSABUF *buffers, DWORD nr_buffers, DWORD *bytes,
 		.op.fromlen = fromlen,
 	};
 
-	return recv_from(&r, s, routine);
-}
-
-/* size_of_name - arithmetic rather than a branch */
-static inline int size_of_name(unsigned int attributes)
-{
-	return (int)(sizeof(struct sockaddr_in) +
-		     (attributes & ODGW_INET6) / ODGW_INET6 *
-		     (sizeof(struct sockaddr_in6) - sizeof(struct sockaddr_in)));
-}
-
-/* are_known - and have nothing unusual in them; what is not known is asked at length */
-static inline __attribute__((always_inline)) bool
-are_known(const WSABUF *buffer, const struct odgw_place *to,
-			     int size)
-{
-	if (!odgw_probe_may_write(to->flags, sizeof(*to->flags)) || *to->flags ||
-	    !odgw_probe_may_write(to->bytes, sizeof(*to->bytes)))
-		return false;
-	if (to->from &&
-	    (!odgw_probe_may_write(to->fromlen, sizeof(*to->fromlen)) ||
-	     *to->fromlen < size ||
-	     !odgw_probe_may_write(to->from, sizeof(struct sockaddr_in6))))
-		return false;
-	return odgw_probe_may_read(buffer, sizeof(*buffer)) &&
-	       odgw_probe_may_write(buffer->buf, buffer->len);
+	return odgw_leave(recv_from(&r, s, routine)) ? SOCKET_ERROR : 0;
 }
 
 /*
- * at_once - into one buffer, where nothing has to be asked about first.  ODGW_EMPTY and
- * ODGW_NOT_DIRECT leave it to at_length().
+ * What is not done at once goes on in functions of their own, to which at_once() only
+ * jumps: it saves no more registers than it needs itself.
  */
-static inline __attribute__((always_inline)) int
-at_once(SOCKET s, const WSABUF *buffer, struct odgw_place *to)
+
+/* at_length - whatever is asked for */
+static __attribute__((noinline)) int
+at_length(SOCKET s, const WSABUF *buffers, DWORD nr_buffers, DWORD *bytes,
+	  DWORD *flags, struct sockaddr *from, int *fromlen, LPWSAOVERLAPPED ov,
+	  LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+	return at_some_length(s, buffers, nr_buffers, bytes, flags, from, fromlen,
+			      ov, routine, false);
+}
+
+/* not_at_once - into one buffer, without an OVERLAPPED */
+static __attribute__((noinline)) int
+not_at_once(SOCKET s, const WSABUF *buffer, DWORD *bytes, DWORD *flags,
+	    struct sockaddr *from, int *fromlen)
+{
+	return at_some_length(s, buffer, 1, bytes, flags, from, fromlen, NULL, NULL,
+			      false);
+}
+
+/* not_just_so - @ret: what recvfrom(2) returned, an error or more than there is room for */
+static __attribute__((noinline)) int
+not_just_so(SOCKET s, const WSABUF *buffer, int ret, DWORD *bytes, DWORD *flags,
+	    struct sockaddr *from, int *fromlen)
+{
+	const struct odgw_place to = {
+		.len = buffer->len,
+		.bytes = bytes,
+		.flags = flags,
+	};
+	int err = odgw_direct_done((int)s, ret, &to);
+
+	if (err < 0)
+		return at_some_length(s, buffer, 1, bytes, flags, from, fromlen,
+				      NULL, NULL, err == ODGW_EMPTY);
+	return odgw_leave(err) ? SOCKET_ERROR : 0;
+}
+
+/* tell_selection - and be done */
+static __attribute__((noinline)) int tell_selection(SOCKET s)
+{
+	odgw_netevents_taken((int)s);
+	return odgw_leave(0);
+}
+
+typedef bool (*known_as)(const void *p, size_t n);
+
+/* are_known - and have nothing unusual in them */
+static inline __attribute__((always_inline)) bool
+are_known(const WSABUF *buffer, const struct odgw_place *to,
+	  unsigned int attributes, known_as writable, known_as readable)
+{
+	if (!writable(to->flags, sizeof(*to->flags)) || *to->flags ||
+	    !writable(to->bytes, sizeof(*to->bytes)))
+		return false;
+	if (to->from &&
+	    (!writable(to->fromlen, sizeof(*to->fromlen)) ||
+	     *to->fromlen < (int)sizeof(struct sockaddr_in) ||
+	     (attributes & ODGW_INET6 &&
+	      *to->fromlen < (int)sizeof(struct sockaddr_in6)) ||
+	     !writable(to->from, sizeof(struct sockaddr_in6))))
+		return false;
+	return readable(buffer, sizeof(*buffer)) &&
+	       writable(buffer->buf, buffer->len);
+}
+
+/* is_direct - into that buffer, and nothing has to be asked about first */
+static inline __attribute__((always_inline)) bool
+is_direct(SOCKET s, const WSABUF *buffer, const struct odgw_place *to,
+	  known_as writable, known_as readable)
 {
 	const struct odgw_entry *entry = odgw_socket_entry(s);
 	struct odgw_probe probe;
 	unsigned int attributes;
 
 	if (!entry)
-		return ODGW_NOT_DIRECT;
+		return false;
 	/* The last WSACleanup() closes the sockets: none is direct after it. */
 	attributes = atomic_load_explicit(&entry->attributes, memory_order_acquire);
-	if (!(attributes & ODGW_DIRECT) || !odgw_direct_is_due(entry) ||
-	    !odgw_probe_remembers(&probe) ||
-	    !are_known(buffer, to, size_of_name(attributes)))
-		return ODGW_NOT_DIRECT;
-	to->buf = buffer->buf;
-	to->len = buffer->len;
-	return odgw_direct_done((int)s, odgw_recvfrom((int)s, to), to);
+	return attributes & ODGW_DIRECT && odgw_direct_is_due(entry) &&
+	       odgw_probe_remembers(&probe) &&
+	       are_known(buffer, to, attributes, writable, readable);
+}
+
+/* at_once - or else by @otherwise */
+static inline __attribute__((always_inline)) int
+at_once(SOCKET s, const WSABUF *buffer, DWORD *bytes, DWORD *flags,
+	struct sockaddr *from, int *fromlen, known_as writable, known_as readable,
+	int (*otherwise)(SOCKET s, const WSABUF *buffer, DWORD *bytes,
+			 DWORD *flags, struct sockaddr *from, int *fromlen))
+{
+	struct odgw_place to = {
+		.bytes = bytes,
+		.flags = flags,
+		.from = from,
+		.fromlen = fromlen,
+	};
+	long ret;
+
+	if (!is_direct(s, buffer, &to, writable, readable))
+		return otherwise(s, buffer, bytes, flags, from, fromlen);
+	to.buf = buffer->buf;
+	to.len = buffer->len;
+	ret = odgw_recvfrom((int)s, &to);
+	if ((size_t)ret > to.len)
+		return not_just_so(s, buffer, (int)ret, bytes, flags, from, fromlen);
+	*bytes = (DWORD)ret;
+	*flags = 0;
+	if (odgw_netevents_are_any())
+		return tell_selection(s);
+	odgw_leave_well();
+	return 0;
+}
+
+/*
+ * at_second_look - pages may stand behind others that are used as well.  What is not
+ * known at all is asked at length.
+ */
+static __attribute__((noinline)) int
+at_second_look(SOCKET s, const WSABUF *buffer, DWORD *bytes, DWORD *flags,
+	       struct sockaddr *from, int *fromlen)
+{
+	return at_once(s, buffer, bytes, flags, from, fromlen,
+		       odgw_probe_may_write_too, odgw_probe_may_read_too, not_at_once);
 }
 
 /* Its last error replaces whatever a native call left in errno: no odgw_enter(). */
@@ -159,22 +240,11 @@ int WSAAPI WSARecvFrom(SOCKET s, LPWSABUF buffers, DWORD nr_buffers,
 		       LPINT fromlen, LPWSAOVERLAPPED ov,
 		       LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
-	struct odgw_place to = {
-		.bytes = bytes,
-		.flags = flags,
-		.from = from,
-		.fromlen = fromlen,
-	};
-	int err;
-
 	if (ov || nr_buffers != 1)
-		err = ODGW_NOT_DIRECT;
-	else
-		err = at_once(s, buffers, &to);
-	if (err < 0)
-		err = at_length(s, buffers, nr_buffers, bytes, flags, from, fromlen,
-				ov, routine, err == ODGW_EMPTY);
-	return odgw_leave(err) ? SOCKET_ERROR : 0;
+		return at_length(s, buffers, nr_buffers, bytes, flags, from, fromlen,
+				 ov, routine);
+	return at_once(s, buffers, bytes, flags, from, fromlen,
+		       odgw_probe_may_write, odgw_probe_may_read, at_second_look);
 }
 
 int WSAAPI WSARecv(SOCKET s, LPWSABUF buffers, DWORD nr_buffers, LPDWORD bytes,
