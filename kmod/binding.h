@@ -164,7 +164,8 @@ static __always_inline struct odg_rq *odg_binding_rq(struct odg_binding *binding
 /* Is nothing posted, and nothing that could be without a call?  Only a hint. */
 static __always_inline bool odg_binding_is_idle(struct odg_binding *binding)
 {
-	return !rcu_access_pointer(binding->rq) && !READ_ONCE(binding->depth);
+	return !((unsigned long)rcu_access_pointer(binding->rq) |
+		 READ_ONCE(binding->depth));
 }
 
 /* One of our own flags.  binding->lock is held. */

@@ -349,13 +349,15 @@ void odg_drain(struct odg_binding *binding)
 		odg_rq_set_need_kick(rq, false);
 }
 
-/* Whether anything is left in the queue. */
-static bool odg_drain_to_posted(struct odg_binding *binding)
+/* Apart, so that odg_data_ready() needs no registers saved where nothing is posted. */
+static noinline void odg_drain_to_posted(struct odg_binding *binding,
+					 struct sock *sk)
 {
 	spin_lock_bh(&binding->lock);
 	odg_drain(binding);
 	spin_unlock_bh(&binding->lock);
-	return !odg_sockq_empty(binding->sk);
+	if (!odg_sockq_empty(sk))
+		binding->saved_data_ready(sk);
 }
 
 /*
@@ -376,18 +378,26 @@ void odg_data_ready(struct sock *sk)
 	 * posted, or who posted sees the datagram.
 	 */
 	smp_mb__after_atomic();
-	if (odg_binding_is_idle(binding) || odg_drain_to_posted(binding))
+	if (odg_binding_is_idle(binding))
 		binding->saved_data_ready(sk);
+	else
+		odg_drain_to_posted(binding, sk);
 }
 
-static __always_inline int __odg_pass_on(struct odg_binding *binding,
-					 struct sk_buff *skb, enum odg_slow why)
+/* Was it served before?  Not one that never posts. */
+static __always_inline bool odg_was_served(const struct odg_binding *binding)
+{
+	return READ_ONCE(binding->direct) | READ_ONCE(binding->from_queue);
+}
+
+/* On to the socket's queue, by the slow way, unless the program wants otherwise. */
+int odg_pass_on(struct odg_binding *binding, struct sk_buff *skb,
+		enum odg_slow why)
 {
 	WRITE_ONCE(binding->slow, why);
 	trace_odg_pass_on(binding->id, why);
-	/* one that was served before and is not now; not one that never posts */
 	if (why != ODG_SLOW_QUEUE && why != ODG_SLOW_LONG &&
-	    (READ_ONCE(binding->direct) || READ_ONCE(binding->from_queue)))
+	    odg_was_served(binding))
 		odg_event_starved(binding);
 	odg_event_if_dropped(binding);
 	if (unlikely(READ_ONCE(binding->flags) & ODG_BIND_OVERFLOW))
@@ -395,17 +405,18 @@ static __always_inline int __odg_pass_on(struct odg_binding *binding,
 	return ODG_PASS_ON;
 }
 
-/* On to the socket's queue, by the slow way, unless the program wants otherwise. */
-int odg_pass_on(struct odg_binding *binding, struct sk_buff *skb,
-		enum odg_slow why)
-{
-	return __odg_pass_on(binding, skb, why);
-}
-
-/* The same where nothing is posted, as for a socket that is read by plain calls. */
+/*
+ * The same where nothing is posted, as for a socket that is read by plain calls: of
+ * which there is nothing to tell, most often.
+ */
 int odg_pass_on_idle(struct odg_binding *binding, struct sk_buff *skb)
 {
-	return __odg_pass_on(binding, skb, ODG_SLOW_NOTHING_POSTED);
+	if (unlikely(odg_was_served(binding) || odg_event_is_due(binding) ||
+		     READ_ONCE(binding->flags) & ODG_BIND_OVERFLOW ||
+		     trace_odg_pass_on_enabled()))
+		return odg_pass_on(binding, skb, ODG_SLOW_NOTHING_POSTED);
+	WRITE_ONCE(binding->slow, ODG_SLOW_NOTHING_POSTED);
+	return ODG_PASS_ON;
 }
 
 /* The filter said no: as the stack would, count a drop and free. */

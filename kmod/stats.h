@@ -59,13 +59,18 @@ static __always_inline u32 odg_event_drops(struct odg_binding *binding)
 	return odg_sk_drops(binding->sk) - (u32)READ_ONCE(binding->filtered);
 }
 
+/* Dropped since that was told? */
+static __always_inline bool odg_event_is_due(struct odg_binding *binding)
+{
+	/* less while a filtered one is counted here and not yet there */
+	return (s32)(odg_event_drops(binding) -
+		     READ_ONCE(binding->events.drops)) > 0;
+}
+
 static __always_inline void odg_event_if_dropped(struct odg_binding *binding)
 {
-	u32 drops = odg_event_drops(binding);
-
-	/* less while a filtered one is counted here and not yet there */
-	if (unlikely((s32)(drops - READ_ONCE(binding->events.drops)) > 0))
-		odg_event_dropped(binding, drops);
+	if (unlikely(odg_event_is_due(binding)))
+		odg_event_dropped(binding, odg_event_drops(binding));
 }
 
 /* A datagram, or what fits, is the program's.  binding->lock is held. */
