@@ -17,6 +17,8 @@
 #include <winsock2.h>
 #include <ws2tcpip.h>
 
+#include "winsock_env.h"
+
 #define PIECE	16			/* bytes of a receive */
 #define CQ_SIZE	4096
 
@@ -30,9 +32,7 @@ static char mem[PIECE * CQ_SIZE];
 
 static DWORD long_ms(void)
 {
-	const char *slow = getenv("ODG_SLOW");
-
-	return 8000 * (slow && atoi(slow) > 0 ? (DWORD)atoi(slow) : 1);
+	return 8000 * slow();
 }
 
 static SOCKET new_socket(SOCKADDR_IN *addr)
