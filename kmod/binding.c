@@ -194,6 +194,7 @@ static struct odg_binding *odg_binding_alloc(struct sock *sk)
 	INIT_LIST_HEAD(&binding->fifo);
 	INIT_LIST_HEAD(&binding->sends);
 	mutex_init(&binding->send_lock);
+	mutex_init(&binding->hist_lock);
 	INIT_WORK(&binding->send_work, odg_sendq_work);
 	binding->drops_start = odg_sk_drops(sk);
 	binding->drops_told = binding->drops_start;

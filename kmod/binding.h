@@ -92,6 +92,7 @@ struct odg_watch;
  * @inode: the socket's, for people; constant
  * @post_lock: one post at a time, so that posting order is the FIFO's order
  * @send_lock: held while @sending is tried
+ * @hist_lock: one switches @hist at a time
  * @send_work: tries
  * @slow: enum odg_slow; written on the slow way, without a lock
  * @events: what is to be told of
@@ -145,6 +146,7 @@ struct odg_binding {
 	unsigned long inode;
 	struct mutex post_lock;		/* posting order */
 	struct mutex send_lock;		/* see above */
+	struct mutex hist_lock;		/* see above */
 	struct work_struct send_work;
 	u8 slow;
 	struct odg_events events;

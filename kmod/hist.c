@@ -18,7 +18,7 @@
 
 u32 odg_cycle_mult;
 DEFINE_PER_CPU(u64, odg_hook_cycles);
-static DEFINE_MUTEX(odg_hist_lock);	/* one switches a histogram at a time */
+static DEFINE_MUTEX(odg_cycle_lock);	/* one measures */
 
 static void odg_look_at_clocks(u64 *cycles, u64 *ns)
 {
@@ -38,16 +38,20 @@ static void odg_measure_cycle(void)
 {
 	u64 cycles, cycles_before, ns, ns_before;
 
+	mutex_lock(&odg_cycle_lock);
 	if (odg_cycle_mult)
-		return;
+		goto out;
 	preempt_disable();
 	odg_look_at_clocks(&cycles_before, &ns_before);
 	mdelay(1);
 	odg_look_at_clocks(&cycles, &ns);
 	preempt_enable();
 	if (cycles != cycles_before)
-		odg_cycle_mult = div64_u64((ns - ns_before) << ODG_CYCLE_SHIFT,
-					   cycles - cycles_before);
+		WRITE_ONCE(odg_cycle_mult,
+			   div64_u64((ns - ns_before) << ODG_CYCLE_SHIFT,
+				     cycles - cycles_before));
+out:
+	mutex_unlock(&odg_cycle_lock);
 }
 
 /**
@@ -98,14 +102,17 @@ int odg_hist_set(struct odg_binding *binding, bool on)
 		if (!hist)
 			return -ENOMEM;
 	}
-	mutex_lock(&odg_hist_lock);
+	mutex_lock(&binding->hist_lock);
 	if (on) {
 		odg_measure_cycle();
 		kfree(odg_hist_swap(binding, NULL, true));
-		/* who came into the hook before and does not time is out */
-		synchronize_rcu_expedited();
+		/*
+		 * Who came into the hook before and does not time is out.  Only the
+		 * caller waits: anybody may ask for it, as often as he likes.
+		 */
+		synchronize_rcu();
 	}
 	kfree(odg_hist_swap(binding, hist, on));
-	mutex_unlock(&odg_hist_lock);
+	mutex_unlock(&binding->hist_lock);
 	return 0;
 }

@@ -81,7 +81,7 @@ static __always_inline void odg_hist_add(struct odg_hist *hist, ktime_t stamp)
 		ns = max_t(s64, ktime_get_real_ns() - ktime_to_ns(stamp), 0);
 	} else {
 		ns = odg_cycles() - this_cpu_read(odg_hook_cycles);
-		mult = odg_cycle_mult;
+		mult = READ_ONCE(odg_cycle_mult);
 		if (unlikely(!mult))
 			return;
 		ns = ns * mult >> ODG_CYCLE_SHIFT;
