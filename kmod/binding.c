@@ -15,7 +15,8 @@
  *
  * The end goes in phases:
  *
- *   1. encap_type is cleared: the stack calls us for no new datagram
+ *   1. encap_type and encap_err_lookup are cleared: the stack calls us for no new
+ *      datagram or error
  *   2. the other hooks and sk_user_data are given back, the registry forgets it
  *   3. under binding->lock the door is closed (dead), FIFO and sends are aborted
  *   4. the attachment's reference goes; calls may hold others for a while
@@ -58,10 +59,14 @@
 
 static void odg_sk_destruct(struct sock *sk);
 
-/* Nothing but us sets this sk_destruct, so it tells whose sk_user_data it is. */
+/*
+ * Nothing but us sets this sk_destruct, so it tells whose sk_user_data it is.  That of a
+ * socket which stays open is ours, then, to the end of the RCU section that asked.
+ */
 static bool odg_sk_is_ours(const struct sock *sk)
 {
-	return READ_ONCE(sk->sk_destruct) == odg_sk_destruct;
+	/* pairs with the release in odg_binding_hook() */
+	return smp_load_acquire(&sk->sk_destruct) == odg_sk_destruct;
 }
 
 /* For the end of the socket, when nobody can change it any more. */
@@ -92,14 +97,22 @@ void odg_binding_put(struct odg_binding *binding)
 }
 EXPORT_SYMBOL_IF_KUNIT(odg_binding_put);
 
+/*
+ * The socket's binding, or NULL; RCU.  Asked in this order, since it is taken away in
+ * that: what is there is ours.
+ */
+struct odg_binding *odg_binding_of(struct sock *sk)
+{
+	return odg_sk_is_ours(sk) ? rcu_dereference_sk_user_data(sk) : NULL;
+}
+
 /* The socket's binding with a reference, or NULL if it has none. */
 struct odg_binding *odg_binding_get(struct sock *sk)
 {
-	struct odg_binding *binding = NULL;
+	struct odg_binding *binding;
 
 	rcu_read_lock();
-	if (odg_sk_is_ours(sk))
-		binding = rcu_dereference_sk_user_data(sk);
+	binding = odg_binding_of(sk);
 	if (binding && !refcount_inc_not_zero(&binding->ref))
 		binding = NULL;
 	rcu_read_unlock();
@@ -155,11 +168,21 @@ static void odg_binding_release(struct odg_binding *binding, struct sock *sk)
 	odg_binding_put(binding);
 }
 
+/*
+ * Phase 1.  Without a type the stack still offers errors to who looks them up; it reads
+ * encap_err_rcv twice, so that has to stay for those on their way.
+ */
+static void odg_close_door(struct udp_sock *up)
+{
+	WRITE_ONCE(up->encap_type, 0);
+	WRITE_ONCE(up->encap_err_lookup, NULL);
+}
+
 static void odg_encap_destroy(struct sock *sk)
 {
 	struct odg_binding *binding = odg_sk_last_binding(sk);
 
-	WRITE_ONCE(udp_sk(sk)->encap_type, 0);
+	odg_close_door(udp_sk(sk));
 	if (binding)
 		odg_binding_release(binding, sk);
 }
@@ -225,7 +248,8 @@ static int odg_binding_hook(struct odg_binding *binding, struct sock *sk)
 	binding->saved_data_ready = sk->sk_data_ready;
 	binding->saved_destruct = sk->sk_destruct;
 	WRITE_ONCE(sk->sk_data_ready, odg_data_ready);
-	WRITE_ONCE(sk->sk_destruct, odg_sk_destruct);
+	/* pairs with the acquire in odg_sk_is_ours() */
+	smp_store_release(&sk->sk_destruct, odg_sk_destruct);
 	write_unlock_bh(&sk->sk_callback_lock);
 
 	/*
@@ -323,6 +347,17 @@ void odg_binding_set(struct odg_binding *binding, struct sock *sk,
 	odg_watch_put(old);
 }
 
+/* Has nobody put hooks on top of ours?  The type may have been taken away. */
+static bool odg_hooks_are_ours(const struct odg_binding *binding,
+			       struct sock *sk)
+{
+	int type = READ_ONCE(udp_sk(sk)->encap_type);
+
+	return (!type || type == ODG_ENCAP_TYPE) &&
+	       sk->sk_data_ready == odg_data_ready &&
+	       odg_sendq_is_hooked(binding, sk);
+}
+
 /**
  * odg_binding_detach_idle - give an idle socket back to plain UDP
  * @binding: of @sk, the caller has a reference
@@ -341,8 +376,7 @@ int odg_binding_detach_idle(struct odg_binding *binding, struct sock *sk)
 		ret = -ENOENT;
 		goto out;
 	}
-	if (sk->sk_data_ready != odg_data_ready ||
-	    !odg_sendq_is_hooked(binding, sk)) {
+	if (!odg_hooks_are_ours(binding, sk)) {
 		ret = -EBUSY;
 		goto out;
 	}
@@ -357,23 +391,21 @@ int odg_binding_detach_idle(struct odg_binding *binding, struct sock *sk)
 	if (ret)
 		goto out;
 
-	if (READ_ONCE(up->encap_type) == ODG_ENCAP_TYPE)
-		WRITE_ONCE(up->encap_type, 0);
+	odg_close_door(up);
 	write_lock_bh(&sk->sk_callback_lock);
 	WRITE_ONCE(sk->sk_data_ready, binding->saved_data_ready);
 	odg_sendq_unhook(binding, sk);
 	write_unlock_bh(&sk->sk_callback_lock);
-	/*
-	 * Whoever runs a hook of ours sees the binding until here; from here on
-	 * sk_user_data may become somebody else's.  Leave no hook behind, either:
-	 * the socket may outlive the module.
-	 */
+	/* Whoever runs a hook of ours finds the binding until here. */
 	synchronize_rcu();
+	/* Leave none behind: the socket may outlive the module. */
 	if (up->encap_rcv == odg_encap_rcv)
 		WRITE_ONCE(up->encap_rcv, NULL);
-	WRITE_ONCE(up->encap_err_lookup, NULL);
 	WRITE_ONCE(up->encap_err_rcv, NULL);
 	WRITE_ONCE(up->encap_destroy, NULL);
+	WRITE_ONCE(sk->sk_destruct, binding->saved_destruct);
+	/* As does who asked odg_sk_is_ours(): then sk_user_data may be another's. */
+	synchronize_rcu();
 	odg_binding_release(binding, sk);
 out:
 	release_sock(sk);

@@ -187,6 +187,7 @@ static inline void odg_binding_forget_seen(struct odg_binding *binding)
 	odg_binding_set_own(binding, ODG_BIND_STANDING, false);
 }
 
+struct odg_binding *odg_binding_of(struct sock *sk);
 struct odg_binding *odg_binding_get(struct sock *sk);
 struct odg_binding *odg_binding_attach(struct sock *sk);
 int odg_binding_detach_idle(struct odg_binding *binding, struct sock *sk);

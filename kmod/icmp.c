@@ -102,7 +102,7 @@ static void odg_report_to_socket(struct sock *sk, int err)
 void odg_icmp_error(struct sock *sk, struct sk_buff *skb, int err, __be16 port,
 		    u32 info, u8 *payload)
 {
-	struct odg_binding *binding = rcu_dereference_sk_user_data(sk);
+	struct odg_binding *binding = odg_binding_of(sk);
 	struct odg_icmp kind = odg_icmp_classify(skb);
 	bool to_socket = odg_sk_recverr(sk);
 	struct odg_cqe_wide cqe = {

@@ -179,8 +179,8 @@ static void odg_write_space(struct sock *sk)
 	struct odg_binding *binding;
 
 	rcu_read_lock();
-	binding = rcu_dereference_sk_user_data(sk);
-	/* none: the socket was closed while we were on the way */
+	binding = odg_binding_of(sk);
+	/* none: it was closed, or unbound, while we were on the way */
 	if (binding) {
 		/*
 		 * Pairs with queue_work() in odg_sendq_append(), and with the
