@@ -301,8 +301,6 @@ static int odg_take_now(struct odg_posting *p)
 		return odg_take_error(p, status);
 
 	for (;;) {
-		if (odg_sockq_empty(sk))
-			return -EAGAIN;
 		skb = odg_sockq_peek(sk);
 		if (!skb)
 			return -EAGAIN;

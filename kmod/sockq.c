@@ -14,6 +14,22 @@
 #include "rq_pages.h"
 #include "sockq.h"
 
+/*
+ * Under the lock: without it, all that waits might seem to be in neither queue, while a
+ * reader moves it from the one to the other.
+ */
+bool odg_sockq_is_empty(struct sock *sk)
+{
+	struct sk_buff_head *queue = &udp_sk(sk)->reader_queue;
+	bool empty;
+
+	spin_lock_bh(&queue->lock);
+	empty = skb_queue_empty(queue) &&
+		skb_queue_empty_lockless(&sk->sk_receive_queue);
+	spin_unlock_bh(&queue->lock);
+	return empty;
+}
+
 u32 odg_sockq_len(struct sock *sk)
 {
 	struct sk_buff_head *queue = &udp_sk(sk)->reader_queue;
@@ -64,6 +80,8 @@ struct sk_buff *odg_sockq_peek(struct sock *sk)
 	struct sk_buff_head *queue = &udp_sk(sk)->reader_queue;
 	struct sk_buff *skb;
 
+	if (odg_sockq_is_uncharged(sk))
+		return NULL;
 	spin_lock_bh(&queue->lock);
 	skb = odg_sockq_first(sk);
 	if (skb)
@@ -119,7 +137,7 @@ struct sk_buff *odg_sockq_pop(struct sock *sk)
 	skb = odg_sockq_first(sk);
 	if (skb) {
 		__skb_unlink(skb, queue);
-		udp_skb_destructor(sk, skb);
+		odg_udp_uncharge(sk, skb);
 	}
 	spin_unlock_bh(&queue->lock);
 	return skb;

@@ -10,13 +10,17 @@
 struct odg_binding;
 struct odg_target;
 
+bool odg_sockq_is_empty(struct sock *sk);
+
 /* The stack charges a datagram to the socket before sk_data_ready tells of it. */
+static __always_inline bool odg_sockq_is_uncharged(const struct sock *sk)
+{
+	return likely(!atomic_read(&sk->sk_rmem_alloc));
+}
+
 static __always_inline bool odg_sockq_empty(struct sock *sk)
 {
-	if (likely(!atomic_read(&sk->sk_rmem_alloc)))
-		return true;
-	return skb_queue_empty_lockless(&udp_sk(sk)->reader_queue) &&
-	       skb_queue_empty_lockless(&sk->sk_receive_queue);
+	return odg_sockq_is_uncharged(sk) || odg_sockq_is_empty(sk);
 }
 
 /**
