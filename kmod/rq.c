@@ -247,7 +247,8 @@ static int odg_rq_switch_to(struct odg_rq *new, struct odg_rq *old,
 	u32 prod = seen - cons <= old->mask + 1 ? seen : cons;
 	int ret = 0;
 
-	if (prod - cons > new->mask + 1)
+	/* the program of one for addresses alone may post addresses in it */
+	if (prod - cons > new->mask + 1 || !new->pages != !old->pages)
 		return -EINVAL;
 	odg_rq_copy_posted(new, old, cons, prod);
 
@@ -308,11 +309,14 @@ int odg_rq_cancel(struct odg_port *port, const struct odg_rq_cancel *arg)
 	if (IS_ERR(sock))
 		return PTR_ERR(sock);
 
+	/* or a switch might copy the entry before it is marked */
+	mutex_lock(&port->create_lock);
 	spin_lock_bh(&binding->lock);
 	rq = odg_binding_rq(binding);
 	if (rq && rq->port == port)
 		ret = odg_rq_cancel_at(rq, arg->index, arg->user_data);
 	spin_unlock_bh(&binding->lock);
+	mutex_unlock(&port->create_lock);
 	odg_binding_put(binding);
 	sockfd_put(sock);
 	return ret;

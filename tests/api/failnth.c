@@ -185,7 +185,10 @@ static int run(struct chain *c)
 		.size = sizeof(ra), .addr = (uintptr_t)c->op[3].data,
 		.len = OP_DATA,
 	};
-	struct odg_rq_create rq = { .size = sizeof(rq), .fd = c->tx, .entries = 8 };
+	struct odg_rq_create rq = {
+		.size = sizeof(rq), .fd = c->tx, .entries = 8,
+		.flags = ODG_RQ_ADDRESSES,
+	};
 	struct odg_rq_create spare = {
 		.size = sizeof(spare), .fd = c->tx, .entries = 16,
 		.flags = ODG_RQ_SPARE | ODG_RQ_ADDRESSES,

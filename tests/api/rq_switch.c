@@ -357,6 +357,101 @@ static void posting_meanwhile_is_EAGAIN(void **state)
 	drop_ring(&q);
 }
 
+/*
+ * Who has the one mapped may be a child that does not have the other: it shall not post
+ * addresses there.
+ */
+static void one_for_addresses_comes_after_such_alone(void **state)
+{
+	struct odg_rq_create c = {
+		.size = sizeof(c), .entries = 4,
+		.flags = ODG_RQ_SPARE | ODG_RQ_ADDRESSES,
+	};
+	struct fix *f = *state;
+	struct rq_fix q;
+	struct ring r;
+
+	setup_ring(&q, f, 4);
+	c.fd = f->rx;
+	want(odg(f->p.fd, ODG_RQ_CREATE, &c), 0);
+	ring_write_addr(&q.r, 1, q.mem, 50);
+	ring_post(&q);
+	want(switch_rq(&f->p, f->rx), -EINVAL);
+	row("nothing has changed");
+	send_str(f->tx, f->rx, "x");
+	reap_ring(&q, 1, -EINVAL, 0);
+	native_recv(f->rx, "x", 1);
+
+	row("nor the other way");
+	ring_close(&q.r);
+	close(f->rx);
+	f->rx = udp(f->family);
+	ring_open_with(&q.r, &f->p, f->rx, 4, ODG_RQ_ADDRESSES);
+	spare_open(&r, &f->p, f->rx, 4, 0);
+	want(switch_rq(&f->p, f->rx), -EINVAL);
+	ring_close(&r);
+	drop_ring(&q);
+}
+
+#define MANY 16384U
+
+/* Cancels what is posted, the last first, but for the first, so that all stay there. */
+struct canceller {
+	const struct rq_fix *q;
+	bool stop;
+	uint32_t left;
+};
+
+static void *cancel_some(void *arg)
+{
+	struct canceller *c = arg;
+
+	while (!__atomic_load_n(&c->stop, __ATOMIC_RELAXED) && c->left > 1 &&
+	       rq_cancel(&c->q->f->p, c->q->f->rx, c->left - 1, c->left - 1) == 1)
+		__atomic_store_n(&c->left, c->left - 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+/* Copying many entries takes long enough for some to be cancelled meanwhile. */
+static void inv2_cancelled_ones_are_so_in_the_new_queue(void **state)
+{
+	struct fix *f = *state;
+	struct canceller c;
+	pthread_t thread;
+	struct rq_fix q;
+	struct port p;
+	struct ring r;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		skip();
+	port_open(&p, MANY, 0);
+	ring_open(&q.r, &p, f->rx, MANY);
+	q.f = &(struct fix){ .p = p, .rx = f->rx };
+	for (uint32_t i = 0; i < MANY; i++)
+		ring_write(&q.r, i, 0, 0, 8);
+	ring_submit(&q.r);
+	c = (struct canceller){ .q = &q, .left = MANY };
+	want(pthread_create(&thread, NULL, cancel_some, &c), 0);
+	eventually(__atomic_load_n(&c.left, __ATOMIC_RELAXED) < MANY);
+	for (int i = 0; i < 5; i++) {
+		uint32_t left = __atomic_load_n(&c.left, __ATOMIC_RELAXED);
+
+		spare_open(&r, &p, f->rx, MANY, MANY);
+		want(switch_rq(&p, f->rx), 0);
+		ring_close(&q.r);
+		q.r = r;
+		eventually(__atomic_load_n(&c.left, __ATOMIC_RELAXED) < left ||
+			   left == 1);
+	}
+	__atomic_store_n(&c.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	want(port_unread(&p), MANY - c.left);
+	for (uint32_t i = 0; i < MANY; i++)
+		want(q.r.rqes[i].flags, i < c.left ? 0 : ODG_RQE_DEAD);
+	ring_close(&q.r);
+	port_close(&p);
+}
+
 /* --- under traffic --------------------------------------------------------- */
 
 static unsigned int count(void)
@@ -427,6 +522,8 @@ int main(void)
 		T(inv5_scribbled_producer_index_posts_nothing),
 		T(switch_arguments),
 		T(posting_meanwhile_is_EAGAIN),
+		T(one_for_addresses_comes_after_such_alone),
+		T(inv2_cancelled_ones_are_so_in_the_new_queue),
 		T46(inv1_inv2_switched_again_and_again_under_traffic),
 	};
 	return cmocka_run_group_tests_name("rq_switch", tests, NULL, NULL);

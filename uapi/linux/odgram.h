@@ -718,7 +718,8 @@ struct odg_rq_create {
  *
  * What is posted in the old queue is posted in the new one, with the same indices,
  * and the old one is not looked at any more.  The program posts nothing meanwhile.
- * EINVAL: more is posted than the new one holds, and nothing has changed.
+ * EINVAL: more is posted than the new one holds, or only one of them is for addresses,
+ * and nothing has changed.
  */
 struct odg_rq_switch {
 	__u32 size;
