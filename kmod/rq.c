@@ -375,10 +375,14 @@ void odg_rq_port_gone(struct odg_port *port)
 	xa_destroy(&port->rqs);
 }
 
-/* The socket is going: what the ring still holds is aborted.  Lock held. */
+/*
+ * The socket is going: what the ring still holds is aborted.  The lock is held, and let
+ * go of for a moment, in which the port may take its ring; dead keeps others out.
+ */
 void odg_rq_socket_gone(struct odg_binding *binding)
 {
 	struct odg_rq *rq = odg_binding_rq(binding);
+	unsigned int batch = 0;
 	struct odg_port *port;
 	u32 end;
 
@@ -389,8 +393,17 @@ void odg_rq_socket_gone(struct odg_binding *binding)
 	odg_rq_set_closed(rq);
 	/* what comes later was posted by who could see that */
 	end = rq->cons + odg_rq_posted(rq);
-	while (rq->cons != end) {
+	/* a datagram on its way may take some meanwhile */
+	while ((s32)(end - rq->cons) > 0) {
 		struct odg_target target;
+
+		if (++batch % 64 == 0) {
+			spin_unlock_bh(&binding->lock);
+			spin_lock_bh(&binding->lock);
+			if (odg_binding_rq(binding) != rq)
+				return;
+			continue;
+		}
 
 		if (odg_rq_skip_dead(rq, end - rq->cons))
 			continue;

@@ -3,9 +3,10 @@
  * Who may go first: sockets, ports, memory, processes, the module.  Whatever
  * the order, ops end once, and teardown() finds nothing left.
  */
-#include "helpers.h"
+#include "helpers_ring.h"
 
 #include <netinet/udp.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -184,6 +185,53 @@ static void binding_and_unbinding_many_times(void **state)
 		want(odg_unbind(&f->p, f->rx), 0);
 		send_str(f->tx, f->rx, "native");
 		native_recv(f->rx, "native", 6);
+	}
+}
+
+/* A ring as long as its socket and its port may end at the same time. */
+#define LONG_RING 4096U
+
+static void *close_it(void *arg)
+{
+	close(*(int *)arg);
+	return NULL;
+}
+
+static void long_ring_at_the_end(void **state)
+{
+	struct fix *f = *state;
+	pthread_t thread;
+	struct port p;
+	struct ring r;
+	int s;
+
+	for (int i = 0; i < 8; i++) {
+		port_open(&p, LONG_RING, 0);
+		s = udp(f->family);
+		ring_open(&r, &p, s, LONG_RING);
+		for (uint32_t n = 0; n < LONG_RING; n++)
+			ring_write(&r, n, 0, 0, 8);
+		ring_submit(&r);
+		if (!i) {
+			row("of the socket");
+			close(s);
+			want(port_unread(&p), LONG_RING);
+			for (uint32_t n = 0; n < LONG_RING; n++) {
+				const struct odg_cqe *c = reap(&p);
+
+				want(c->user_data, n);
+				want(c->status, -ECANCELED);
+			}
+			want(port_stats(&p).aborted, LONG_RING);
+			ring_close(&r);
+			port_close(&p);
+		} else {
+			row("of both");
+			ring_close(&r);
+			want(pthread_create(&thread, NULL, close_it, &s), 0);
+			port_close(&p);
+			pthread_join(thread, NULL);
+		}
 	}
 }
 
@@ -403,6 +451,7 @@ int main(void)
 		T46(hostile_encap_off_then_close),
 		T46(hostile_encap_esp_then_close),
 		T(hostile_encap_then_unbind_and_rebind),
+		T46(long_ring_at_the_end),
 		T(buffer_unmapped_while_pending),
 		T(exit_without_closing_anything),
 		T(socket_held_by_a_child),
