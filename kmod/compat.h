@@ -7,12 +7,14 @@
 #ifndef ODG_COMPAT_H
 #define ODG_COMPAT_H
 
+#include <linux/backing-dev.h>
 #include <linux/errqueue.h>
 #include <linux/eventfd.h>
 #include <linux/fs.h>
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/udp.h>
 #include <linux/version.h>
 #include <net/genetlink.h>
@@ -150,6 +152,37 @@ static inline struct file *odg_file_tryget(struct file **place)
 #else
 	return get_file_active(place);
 #endif
+}
+
+/*
+ * 6.5: memory of a file that is written back to somewhere is not pinned for long: its
+ * file system would not be asked before it changes, and may lock a page for ever.
+ *
+ * Return: how many of the @got pages just pinned, from the front, may stay so, or
+ * -EFAULT if none; the others are not pinned any more.  @got < 0 is returned.
+ */
+static inline long odg_unpin_of_files(struct page **pages, long got)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	struct address_space *mapping;
+	bool of_file = false;
+	long i;
+
+	/* a file that goes is there until a grace period has passed */
+	rcu_read_lock();
+	for (i = 0; i < got; i++) {
+		mapping = PageAnon(pages[i]) ? NULL : page_mapping(pages[i]);
+		of_file = mapping && mapping_can_writeback(mapping);
+		if (of_file)
+			break;
+	}
+	rcu_read_unlock();
+	if (of_file) {
+		unpin_user_pages(pages + i, got - i);
+		return i ? i : -EFAULT;
+	}
+#endif
+	return got;
 }
 
 /* 6.5: it does not find the areas as well. */

@@ -448,6 +448,7 @@ static int odg_pins_make(struct odg_pincache *cache, unsigned long vpn, int nr,
 	else
 		got = pin_user_pages_fast(vpn << PAGE_SHIFT, nr,
 					  FOLL_WRITE | FOLL_LONGTERM, pages);
+	got = odg_unpin_of_files(pages, got);
 	for (i = 0; i < got; i++) {
 		struct odg_pin *pin = kmalloc(sizeof(*pin), GFP_KERNEL_ACCOUNT);
 

@@ -3,6 +3,7 @@
  * Pages stay pinned between posts of the same buffer, but whatever the program does
  * to its memory meanwhile, a post reaches what a store to that address would.
  */
+#include "helpers_ring.h"
 #include "pins.h"
 
 #include <pthread.h>
@@ -124,6 +125,46 @@ static void truncated_and_punched_file(void **state)
 	want(pread(fd, buf, 9, 0), 9);
 	want(memcmp(buf, "and grown", 9), 0);
 	close(fd);
+}
+
+/* What is written back somewhere belongs to who writes it, and he has to be asked. */
+static void memory_of_a_file_on_a_disk_is_EFAULT(void **state)
+{
+	struct rq_fix q;
+	uint8_t *m;
+	int fd;
+
+	/* the file of the disk itself, of whatever else is one */
+	if (system("modprobe -q brd rd_nr=1 rd_size=64 2>/dev/null"))
+		skip();
+	fd = (int)sys(open("/dev/ram0", O_RDWR | O_CLOEXEC));
+	m = pages(2);
+	want_true(mmap(m + PAGE, PAGE, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_FIXED, fd, 0) == m + PAGE);
+	close(fd);
+	memset(m, POISON, 2 * PAGE);
+	setup_ring_with(&q, *state, 4, ODG_RQ_ADDRESSES);
+
+	row("registered");
+	region_add(&q.f->p, m, 2 * PAGE, -EFAULT);
+	region_add(&q.f->p, m + PAGE, 1, -EFAULT);
+	row("by address");
+	ring_write_addr(&q.r, 1, m + PAGE, PAGE);
+	ring_post(&q);
+	send_str(q.f->tx, q.f->rx, "waits");
+	reap_ring(&q, 1, -EFAULT, 0);
+	native_recv(q.f->rx, "waits", 5);
+	row("posted");
+	want(post_at(&q.f->p, q.f->rx, m + PAGE, PAGE), -EFAULT);
+	want(post_at(&q.f->p, q.f->rx, m, 2 * PAGE), -EFAULT);
+	want_true(is_poison(m, 2 * PAGE));
+	row("what need not be pinned may go there");
+	queue_str(q.f->tx, q.f->rx, "queued");
+	want(post_at(&q.f->p, q.f->rx, m + PAGE, PAGE), 1);
+	want(reap(&q.f->p)->len, 6);
+	want(memcmp(m + PAGE, "queued", 6), 0);
+	munmap(m, 2 * PAGE);
+	drop_ring(&q);
 }
 
 static void fork_leaves_the_parent_its_page(void **state)
@@ -289,6 +330,7 @@ int main(void)
 		T(mremap_moves_the_page),
 		T(madvise_gives_a_new_page),
 		T(truncated_and_punched_file),
+		T(memory_of_a_file_on_a_disk_is_EFAULT),
 		T(fork_leaves_the_parent_its_page),
 		T(child_posts_into_its_own_memory),
 		T(compaction_changes_nothing),

@@ -88,7 +88,8 @@
  *   E2BIG       the structure is larger than known and its tail is not zero
  *   EEXIST      the port has a completion queue already; or the socket has a
  *               request queue already
- *   EFAULT      a pointer is bad, or a buffer is not writable
+ *   EFAULT      a pointer is bad, or a buffer is not writable; or it would have to be
+ *               pinned, and is of a file that is written back (not so tmpfs, hugetlbfs)
  *   EINVAL      a value is wrong: unknown flag, reserved field not zero, no or
  *               too many segments or ops, lengths that overflow, socket not
  *               bound to a local port, structure smaller than the first version
