@@ -38,7 +38,7 @@
  *
  * Locks: cache->lock is a leaf, taken in process context by posts and the notifier;
  * odg_pincaches_lock, of the list of all caches, is outside it.  cache->mutex is held
- * to open a cache and to unpin.
+ * to open a cache, which may take as long as the program likes: no work item needs it.
  */
 #include <kunit/visibility.h>
 #include <linux/log2.h>
@@ -91,9 +91,7 @@ static void odg_unpin_list(struct llist_node *list, struct user_struct *user)
 /* Unpin what nobody has any more.  May sleep. */
 void odg_pins_reap(struct odg_pincache *cache)
 {
-	mutex_lock(&cache->mutex);
 	odg_unpin_list(llist_del_all(&cache->dead), cache->user);
-	mutex_unlock(&cache->mutex);
 }
 EXPORT_SYMBOL_IF_KUNIT(odg_pins_reap);
 
@@ -347,8 +345,8 @@ bool odg_pincache_serves_us(struct odg_pincache *cache)
 /* Pages a user's ports keep that no op needs: he has better use for the charge. */
 static void odg_unpin_unused(struct user_struct *user)
 {
+	struct llist_node *node, *next;
 	struct odg_pincache *cache;
-	struct llist_node *node;
 	LLIST_HEAD(unused);
 	u32 i;
 
@@ -365,13 +363,8 @@ static void odg_unpin_unused(struct user_struct *user)
 				odg_slot_evict(cache, slot);
 		}
 		spin_unlock(&cache->lock);
-		node = llist_del_all(&cache->dead);
-		while (node) {
-			struct llist_node *next = node->next;
-
+		llist_for_each_safe(node, next, llist_del_all(&cache->dead))
 			llist_add(node, &unused);
-			node = next;
-		}
 	}
 	spin_unlock(&odg_pincaches_lock);
 	odg_unpin_list(unused.first, user);
@@ -413,18 +406,18 @@ void odg_uncharge_pages(struct user_struct *user, unsigned long pages)
 static int odg_pin_remote(struct odg_pincache *cache, unsigned long vpn, int nr,
 			  struct page **pages)
 {
-	int got;
+	int got = 0;
 
 	if (!mmget_not_zero(cache->mm))
 		return -EFAULT;
-	got = 0;
 	if (mmap_read_trylock(cache->mm)) {
 		got = odg_pin_user_pages_remote(cache->mm, vpn << PAGE_SHIFT, nr,
 						FOLL_WRITE | FOLL_LONGTERM |
 						FOLL_NOWAIT, pages);
 		mmap_read_unlock(cache->mm);
 	}
-	mmput(cache->mm);
+	/* its end may take as long as the program likes, too */
+	mmput_async(cache->mm);
 	return got ? got : -EAGAIN;
 }
 
@@ -460,13 +453,11 @@ static int odg_pins_make(struct odg_pincache *cache, unsigned long vpn, int nr,
 		pieces[i].pin = pin;
 	}
 	odg_uncharge_pages(cache->user, nr - i);
-	if (got <= 0)
-		return got ? got : -EFAULT;
-	if (i < got) {
+	if (i < got)
 		unpin_user_pages(pages + i, got - i);
-		return i ? i : -ENOMEM;
-	}
-	return i;
+	if (i)
+		return i;
+	return got > 0 ? -ENOMEM : got ?: -EFAULT;
 }
 
 /* Make them, and keep them if that is wanted. */
@@ -505,7 +496,7 @@ int odg_pins_get(struct odg_pincache *cache, unsigned long vpn, int nr,
 		found = odg_pins_find(cache, vpn, nr, pieces);
 		if (found)
 			return found;
-	} else if (keep && !cache->mm) {
+	} else if (keep && !READ_ONCE(cache->mm)) {
 		odg_pincache_open(cache);
 	}
 
@@ -530,12 +521,6 @@ int odg_pins_get_remote(struct odg_pincache *cache, unsigned long vpn, int nr,
 
 	return found ? found :
 		       odg_pins_add(cache, vpn, nr, pieces, true, true);
-}
-
-/* Pages kept now, whether an op has them or not. */
-u32 odg_pincache_kept(struct odg_pincache *cache)
-{
-	return READ_ONCE(cache->kept);
 }
 
 /**

@@ -46,7 +46,7 @@ struct odg_piece {
  * struct odg_pincache - pages a port has pinned
  * @user: who is charged, or NULL
  * @all: link in the list of all caches
- * @mutex: one task at a time opens the cache, or unpins
+ * @mutex: one task at a time opens the cache
  * @mm: whose pages it keeps; NULL until it is open, never changed then
  * @notifier: tells of changes in @mm
  * @limit: pages that who looks on behalf of @mm may charge
@@ -96,7 +96,12 @@ void odg_pincache_tell(struct odg_pincache *cache, u64 *told);
 int odg_pincache_own(struct odg_pincache *cache);
 bool odg_pincache_serves_us(struct odg_pincache *cache);
 void odg_pincache_destroy(struct odg_pincache *cache);
-u32 odg_pincache_kept(struct odg_pincache *cache);
+
+/* Pages kept now, whether an op has them or not. */
+static inline u32 odg_pincache_kept(const struct odg_pincache *cache)
+{
+	return READ_ONCE(cache->kept);
+}
 
 int odg_pins_get(struct odg_pincache *cache, unsigned long vpn, int nr,
 		 bool keep, struct odg_piece *pieces);

@@ -70,6 +70,7 @@ struct pid;
  *	RCU (wait.c)
  * @notify_work: signals @notify where a completion may not
  * @rqs: request queues by id; written under @create_lock
+ * @rq_wq: runs the works of those that name addresses, or NULL before there is one
  * @dead_rqs: those whose sockets are gone, or have another
  * @spare_rq: the one that is no socket's yet, or NULL; @create_lock
  * @pins: the pages of posted ops
@@ -115,6 +116,7 @@ struct odg_port {
 
 	struct work_struct notify_work;
 	struct xarray rqs;
+	struct workqueue_struct *rq_wq;
 	struct llist_head dead_rqs;
 	struct odg_rq *spare_rq;
 

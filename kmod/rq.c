@@ -196,8 +196,8 @@ int odg_rq_create(struct odg_port *port, struct odg_rq_create *arg)
 	if (IS_ERR(sock))
 		return PTR_ERR(sock);
 	odg_rq_reap(port);
-	/* takes the lock of the memory map, which is outside create_lock */
-	ret = arg->flags & ODG_RQ_ADDRESSES ? odg_pincache_own(&port->pins) : 0;
+	/* takes locks that are outside create_lock, as that of the memory map */
+	ret = arg->flags & ODG_RQ_ADDRESSES ? odg_rq_allow_addresses(port) : 0;
 	if (!ret) {
 		mutex_lock(&port->create_lock);
 		ret = odg_rq_create_for(port, arg, binding);
@@ -373,6 +373,8 @@ void odg_rq_port_gone(struct odg_port *port)
 	xa_for_each(&port->rqs, id, rq)
 		odg_rq_free(rq);
 	xa_destroy(&port->rqs);
+	if (port->rq_wq)
+		destroy_workqueue(port->rq_wq);
 }
 
 /*

@@ -11,7 +11,9 @@
  * of that, since the cache may have no place for them.  It never waits for the
  * program, which may have put its memory where reading it takes as long as somebody
  * likes: what cannot be had at once it asks for again, less and less often, and in the
- * end gives up.  So one work item cannot hold another up, nor the end of the port.
+ * end gives up.  A file system may make it wait all the same, as one in user space that
+ * does not answer: so the works of each port have a queue of their own, and hold up none
+ * but its program.
  *
  * Each run of the work either ends or serves a receive, or comes later than the one
  * before: there is no spinning.  A receive that lacks room in the completion queue
@@ -178,10 +180,37 @@ put:
 	return found;
 }
 
+/**
+ * odg_rq_allow_addresses - before the first request queue that names addresses
+ * @port: whose; ready
+ *
+ * Return: 0, -EPERM if its pages are another process's, -ENOMEM.
+ */
+int odg_rq_allow_addresses(struct odg_port *port)
+{
+	int ret = odg_pincache_own(&port->pins);
+	struct workqueue_struct *wq;
+
+	if (ret || READ_ONCE(port->rq_wq))
+		return ret;
+	wq = alloc_workqueue("odgram_rq", WQ_UNBOUND, 0);
+	if (!wq)
+		return -ENOMEM;
+	if (cmpxchg(&port->rq_wq, NULL, wq))
+		destroy_workqueue(wq);
+	return 0;
+}
+
 /* Look at it from the work.  binding->lock is held, and the ring is in the binding. */
 void odg_rq_later(struct odg_rq *rq)
 {
-	queue_delayed_work(odg_wq, &rq->work, rq->pages ? rq->pages->delay : 0);
+	const struct odg_rq_pages *pages = rq->pages;
+
+	if (pages)
+		queue_delayed_work(rq->port->rq_wq, &rq->work,
+				   rq->cons == pages->tried ? pages->delay : 0);
+	else
+		queue_delayed_work(odg_wq, &rq->work, 0);
 }
 
 /**
@@ -264,7 +293,8 @@ static void odg_rq_fetch(struct odg_rq *rq, struct odg_binding *binding)
 	if (fetched->status == -EAGAIN)
 		fetched->status = ++fetched->tries < ODG_PIN_TRIES ? 0 : -EFAULT;
 	else
-		fetched->tries = 0;
+		/* should this receive need others now, not at once */
+		fetched->tries = 1;
 }
 
 /* Who has no reference to the ring's binding gets one, or NULL if it is gone. */
@@ -287,6 +317,7 @@ static void odg_rq_retry(struct odg_rq *rq, struct odg_binding *binding)
 
 	spin_lock_bh(&binding->lock);
 	if (pages) {
+		pages->tried = pages->fetched.index;
 		pages->delay = msecs_to_jiffies(min_t(u32, pages->fetched.tries,
 						      ODG_PIN_DELAY_MS));
 		pages->fetched.valid = true;

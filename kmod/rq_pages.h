@@ -21,7 +21,7 @@ struct work_struct;
  * @valid: to be looked at: its delivery is being tried; binding->lock
  * @index: of the receive, as rq->cons counts
  * @status: why its memory cannot be had, or 0
- * @tries: how often that was to be waited for
+ * @tries: how often that was to be waited for, or it was there in vain
  * @nr: pages of it that were not kept, or were
  * @pieces: these
  *
@@ -42,7 +42,8 @@ struct odg_rq_fetched {
  * @found: those that a datagram is about to be written to, in order; binding->lock
  * @missed: rq->cons when some were not kept; binding->lock
  * @missed_len: bytes that the datagram needed then; binding->lock
- * @delay: jiffies until the work tries again; binding->lock
+ * @tried: of the receive that the work tried last, as rq->cons counts; binding->lock
+ * @delay: jiffies until it tries the same again; binding->lock
  * @fetched: what the work has
  */
 struct odg_rq_pages {
@@ -50,10 +51,12 @@ struct odg_rq_pages {
 	struct odg_piece found[ODG_RQ_PIECES];
 	u32 missed;
 	u32 missed_len;
+	u32 tried;
 	u32 delay;
 	struct odg_rq_fetched fetched;
 };
 
+int odg_rq_allow_addresses(struct odg_port *port);
 bool odg_rq_find_pages(struct odg_rq *rq, u32 len);
 void odg_rq_put_pages(struct odg_rq *rq);
 bool odg_rq_copy_pieces(struct odg_pincache *cache, unsigned long addr,
