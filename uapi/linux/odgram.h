@@ -860,6 +860,10 @@ struct odg_rqe {
  * is not writable then, or not to be had within seconds, completes the receive with
  * -EFAULT, and what RLIMIT_MEMLOCK does not allow, as it was when the queue was
  * created, with -ENOMEM.
+ *
+ * Protection keys (pkeys(7)) are rights of threads, and no thread stores here: what a
+ * key denies is not asked for such receives.  ODG_POST and ODG_REGION_ADD ask it of the
+ * calling thread where they have to pin a page, not where it is kept.
  */
 
 /**
