@@ -108,6 +108,7 @@ static int odg_ioctl_cq_switch(struct odg_port *port, union odg_arg *arg)
 
 static int odg_ioctl_bind(struct odg_port *port, union odg_arg *arg)
 {
+	struct odg_watch *watch = odg_port_ready(port) ? port->watch : NULL;
 	struct odg_binding *binding;
 	struct socket *sock;
 	int ret;
@@ -124,7 +125,7 @@ static int odg_ioctl_bind(struct odg_port *port, union odg_arg *arg)
 	ret = PTR_ERR_OR_ZERO(binding);
 	if (ret)
 		goto out;
-	odg_binding_set(binding, sock->sk, &arg->bind, port->watch);
+	odg_binding_set(binding, sock->sk, &arg->bind, watch);
 	odg_binding_put(binding);
 out:
 	sockfd_put(sock);
