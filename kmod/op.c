@@ -105,13 +105,15 @@ void odg_op_finish(struct odg_op *op, struct odg_cqe_wide *cqe)
 /* Out of its list: whoever does this ends the op. */
 static void odg_op_unlink(struct odg_op *op)
 {
-	lockdep_assert_held(&op->binding->lock);
+	struct odg_binding *binding = op->binding;
+
+	lockdep_assert_held(&binding->lock);
 
 	list_del(&op->node);
 	if (op->tx)
-		op->binding->send_depth--;
+		WRITE_ONCE(binding->send_depth, binding->send_depth - 1);
 	else
-		op->binding->depth--;
+		WRITE_ONCE(binding->depth, binding->depth - 1);
 	WRITE_ONCE(op->binding, NULL);
 }
 

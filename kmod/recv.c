@@ -426,7 +426,7 @@ int odg_filtered(struct odg_binding *binding, struct sk_buff *skb)
 
 	spin_lock(&binding->lock);
 	binding->filtered++;
-	binding->slow = ODG_SLOW_FILTER;
+	WRITE_ONCE(binding->slow, ODG_SLOW_FILTER);
 	spin_unlock(&binding->lock);
 	ODG_UDP_INC_STATS(sock_net(sk), UDP_MIB_INERRORS);
 	odg_sk_drops_inc(sk);

@@ -27,6 +27,7 @@ TRACE_DEFINE_ENUM(ODG_SLOW_QUEUE);
 TRACE_DEFINE_ENUM(ODG_SLOW_NO_ROOM);
 TRACE_DEFINE_ENUM(ODG_SLOW_BAD_ENTRY);
 TRACE_DEFINE_ENUM(ODG_SLOW_LONG);
+TRACE_DEFINE_ENUM(ODG_SLOW_NOT_PINNED);
 
 TRACE_EVENT(odg_post,
 	TP_PROTO(u32 sock, u32 port, u64 user_data, u32 room, bool pends),
@@ -94,7 +95,8 @@ TRACE_EVENT(odg_pass_on,
 				   { ODG_SLOW_QUEUE, "queue" },
 				   { ODG_SLOW_NO_ROOM, "no_room" },
 				   { ODG_SLOW_BAD_ENTRY, "bad_entry" },
-				   { ODG_SLOW_LONG, "long" }))
+				   { ODG_SLOW_LONG, "long" },
+				   { ODG_SLOW_NOT_PINNED, "not_pinned" }))
 );
 
 TRACE_EVENT(odg_complete,
