@@ -32,6 +32,7 @@
 #include "sockq.h"
 #include "stats.h"
 #include "trace.h"
+#include "watch.h"
 
 /* Is there a receive for a datagram?  Without the lock only a hint.  RCU. */
 static __always_inline bool __odg_something_posted(struct odg_binding *binding)
@@ -82,6 +83,7 @@ void odg_keep_error(struct odg_binding *binding, int status)
 {
 	spin_lock_bh(&binding->lock);
 	binding->icmp_status = status;
+	odg_watch_error(binding->watch);
 	spin_unlock_bh(&binding->lock);
 }
 

@@ -456,6 +456,38 @@ static void btx12_ten_sends_to_a_dead_port(void **state)
 	}
 }
 
+/* It waits with odgram then, and recv(2) would not tell it: who watches is told. */
+static void an_error_put_aside_is_counted(void **state)
+{
+	struct odg_query q = { .size = sizeof(q) };
+	struct fix *f = *state;
+	int dead = udp(f->family);
+	union sockaddr_any a;
+	socklen_t len = addr_of(dead, &a);
+	const uint64_t *errors;
+	struct port p;
+	struct tx tx;
+
+	close(dead);
+	port_open(&p, 1, ODG_CQ_WATCH);
+	want(odg(p.fd, ODG_QUERY, &q), 0);
+	errors = (const void *)(p.map + q.cq_off_errors);
+	want(odg_bind(&p, f->tx, 0), 0);
+	if (f->family == AF_INET)
+		set_opt(f->tx, IPPROTO_IP, IP_RECVERR, 1);
+	else
+		set_opt(f->tx, IPPROTO_IPV6, IPV6_RECVERR, 1);
+	sys(connect(f->tx, &a.sa, len));
+	want(sys(send(f->tx, "x", 1, 0)), 1);
+	eventually(sock_stats(&p, f->tx).icmp == 1);
+	want(__atomic_load_n(errors, __ATOMIC_RELAXED), 0);
+	tx_init(&tx, "x", 1, NULL, 0);
+	tx_result(&tx);
+	want(send_n(&p, f->tx, &tx, 1), 1);
+	want(__atomic_load_n(errors, __ATOMIC_RELAXED), 1);
+	port_close(&p);
+}
+
 /* One that stood on the socket before odgram knew it. */
 static void btx12_an_error_from_before(void **state)
 {
@@ -515,6 +547,7 @@ int main(void)
 		T46(btx19_control_messages_pass_through),
 		T(dontroute),
 		T46(btx12_ten_sends_to_a_dead_port),
+		T46(an_error_put_aside_is_counted),
 		T46(btx12_an_error_from_before),
 		T(btx20_a_burst_is_sent_at_once),
 	};
