@@ -27,7 +27,7 @@ function close_plan(d, how, i) {
 }
 
 function end_block(status) {
-	close_plan(0, status == 124 || status == 137 ? ": time limit" : ": status " status)
+	close_plan(0, (status == 124 || status == 137 ? ": time limit" : ": status " status) where)
 	if (!planned)
 		result("fail", "no test plan (status " status ")")
 	else if (status != 0 && !failed)
@@ -40,7 +40,15 @@ function end_block(status) {
 		end_block("no end")
 	block = $3
 	planned = failed = deepest = 0
+	where = ""
 	delete seen
+	next
+}
+
+# What tests/where.c says, of the process that was deepest in.
+sub(/^# process [0-9]+ was in /, ", in ") {
+	if (length($0) > length(where))
+		where = $0
 	next
 }
 
