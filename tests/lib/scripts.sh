@@ -15,7 +15,7 @@ cd "$(dirname "$0")/../.." || exit 1
 says() {
 	local want=$1 text=$2 status=0
 	shift 2
-	timeout 20 "$@" >"$tmp/out" 2>"$tmp/err" || status=$?
+	timeout 60 "$@" >"$tmp/out" 2>"$tmp/err" || status=$?
 	cat "$tmp/out" "$tmp/err"
 	echo "status $status, wanted $want with: $text"
 	[ "$status" = "$want" ] && grep -qF -- "$text" "$tmp/err"

@@ -16,7 +16,7 @@ odgram=build/userlib/odgram
 says() {
 	local want=$1 text=$2 status=0
 	shift 2
-	timeout 20 "$odgram" "$@" >"$tmp/out" 2>"$tmp/err" || status=$?
+	timeout 60 "$odgram" "$@" >"$tmp/out" 2>"$tmp/err" || status=$?
 	cat "$tmp/out" "$tmp/err"
 	echo "status $status, wanted $want with: $text"
 	[ "$status" = "$want" ] && grep -qF -- "$text" "$tmp/err"
