@@ -336,8 +336,7 @@ static void top_in_a_terminal(void **state)
 		skip();
 	want(odg_bind(&f->p, f->rx, 0), 0);
 	snprintf(local, sizeof(local), "127.0.0.1:%u", ntohs(port_of(f->rx)));
-	want(run("LC_ALL=C.UTF-8 TERM=xterm tmux -L odg new-session -d -x 120 -y 20 '%s top -d 0.2; echo ended $?; sleep 600'",
-		 tool()), 0);
+	terminal_with("-x 120 -y 20", "%s top -d 0.2; echo ended $?; sleep 600", tool());
 	eventually(pane_has("1 socket  0 datagrams/s", local));
 	row("it moves");
 	want(pthread_create(&thread, NULL, traffic, &t), 0);
@@ -346,17 +345,15 @@ static void top_in_a_terminal(void **state)
 	__atomic_store_n(&t.stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
 	row("q ends it, and the screen is as before");
-	want(run("tmux -L odg send-keys -t 0 q"), 0);
+	want(tmux("send-keys -t 0 q"), 0);
 	eventually(pane_has("ended 0", ""));
 	want_true(!strstr(out, "ARRIVED/s"));
-	want(run("tmux -L odg kill-server"), 0);
+	want(tmux("kill-server"), 0);
 	row("a narrow one: each line of the frame is one of the terminal's");
-	want(run("LC_ALL=C.UTF-8 TERM=xterm tmux -L odg new-session -d -x 80 -y 20 '%s top -d 0.2'",
-		 tool()), 0);
-	eventually(pane_has("\n    ID  LOCAL ", local));
-	want_true(strstr(out, "  DROPPED/s"));
-	want(lines(out), 3);
-	want(run("tmux -L odg kill-server"), 0);
+	terminal_with("-x 80 -y 20", "%s top -d 0.2", tool());
+	eventually(pane_has("\n    ID  LOCAL ", local) &&
+		   strstr(out, "  DROPPED/s") && lines(out) == 3);
+	want(tmux("kill-server"), 0);
 	row("not in a terminal");
 	want(odgram("top -d 0.1 -n 2"), 0);
 	want_true(strstr(out, "odgram top"));
@@ -376,19 +373,16 @@ static void a_table_in_a_terminal(void **state)
 	if (run("command -v tmux"))
 		skip();
 	want(odg_bind(&f->p, f->rx, 0), 0);
-	want(run("LC_ALL=C.UTF-8 TERM=xterm tmux -L odg new-session -d -x 90 -y 20 '%s sockets; sleep 600'",
-		 tool()), 0);
-	eventually(pane_has("columns left out", "ID  LOCAL "));
-	want_true(strstr(out, " DROPPED  LAST-SLOW\n"));
+	terminal_with("-x 90 -y 20", "%s sockets; sleep 600", tool());
+	eventually(pane_has("columns left out", "ID  LOCAL ") &&
+		   strstr(out, " DROPPED  LAST-SLOW\n"));
 	want_true(!strstr(out, "TRUNC"));
-	want(run("tmux -L odg kill-server"), 0);
+	want(tmux("kill-server"), 0);
 	row("a wide one");
-	want(run("LC_ALL=C.UTF-8 TERM=xterm tmux -L odg new-session -d -x 220 -y 20 '%s sockets; echo; sleep 600'",
-		 tool()), 0);
-	eventually(pane_has("LAST-SLOW\n", "127.0.0.1:"));
-	want_true(strstr(out, "TRUNC"));
+	terminal_with("-x 220 -y 20", "%s sockets; echo; sleep 600", tool());
+	eventually(pane_has("LAST-SLOW\n", "127.0.0.1:") && strstr(out, "TRUNC"));
 	want_true(!strstr(out, "left out"));
-	want(run("tmux -L odg kill-server"), 0);
+	want(tmux("kill-server"), 0);
 	row("not in a terminal");
 	want(odgram("sockets"), 0);
 	want_true(strstr(out, "TRUNC"));

@@ -72,10 +72,21 @@ static inline uint64_t number(const char *object, const char *name)
 	return strtoull(at + strlen(key), NULL, 10);
 }
 
+/* A server of its own for each: the last one may still be on its way out. */
+static int terminal;
+
+#define tmux(args, ...) run("tmux -L odg%d " args, terminal, ##__VA_ARGS__)
+/* ... of that size, where a command runs. */
+#define terminal_with(size, command, ...) do {				\
+	terminal++;							\
+	want(run("LC_ALL=C.UTF-8 TERM=xterm tmux -L odg%d new-session -d " \
+		 size " '" command "'", terminal, ##__VA_ARGS__), 0);	\
+} while (0)
+
 /* What the terminal shows stands in out; a look takes its time. */
 static inline bool pane_has(const char *text, const char *other)
 {
-	run("tmux -L odg capture-pane -p -t 0");
+	tmux("capture-pane -p -t 0");
 	return strstr(out, text) && strstr(out, other);
 }
 

@@ -454,23 +454,22 @@ static void in_a_terminal(void **state)
 	(void)state;
 	if (run("command -v tmux"))
 		skip();
-	want(run("LC_ALL=C.UTF-8 TERM=xterm tmux -L odg new-session -d -x 100 -y 40 "
-		 "'%s recv " FORMAT " -e 127.0.0.1:%u; echo ended $?; sleep 600'",
-		 tool(), s.line.port), 0);
+	terminal_with("-x 100 -y 40", "%s recv " FORMAT " -e 127.0.0.1:%u; "
+		      "echo ended $?; sleep 600", tool(), s.line.port);
 	eventually(pane_has("odgram recv: ready", "0 datagrams, 0 bytes; 0 messages"));
 	row("the line moves, gaps stand above it");
 	want(pthread_create(&thread, NULL, sender, &s), 0);
 	eventually(pane_has("gap      50  (line A)", " missing, 0 lost"));
 	want_true(!strstr(out, "\n0 datagrams"));
 	row("^C ends it with the summary");
-	want(run("tmux -L odg send-keys -t 0 C-c"), 0);
+	want(tmux("send-keys -t 0 C-c"), 0);
 	eventually(pane_has("ended 0", "arrival to program"));
 	want_true(strstr(out, "lost 50\n"));
 	want_true(strstr(out, "  p99"));
 	want_true(strstr(out, "####"));
 	__atomic_store_n(&s.stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
-	want(run("tmux -L odg kill-server"), 0);
+	want(tmux("kill-server"), 0);
 	close(s.line.sock);
 }
 
