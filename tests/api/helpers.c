@@ -91,6 +91,15 @@ uint64_t limit_ns(void)
 	return 5000000000ULL * env_number("ODG_SLOW", 1);
 }
 
+void want_progress(struct progress *p, uint64_t seen)
+{
+	uint64_t now = now_ns(CLOCK_MONOTONIC);
+
+	if (!p->until || p->seen != seen)
+		*p = (struct progress){ .seen = seen, .until = now + limit_ns() };
+	want_true(now < p->until);
+}
+
 void nap(void)
 {
 	nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);

@@ -80,6 +80,16 @@ unsigned long scaled(const char *name, unsigned long otherwise);
 	}								\
 } while (0)
 
+/*
+ * In a loop that ends when all has come: fails when @seen, some sum of what came until
+ * now, has not changed for limit_ns().  *p is zero at first.
+ */
+struct progress {
+	uint64_t seen, until;
+};
+
+void want_progress(struct progress *p, uint64_t seen);
+
 /* Runs fn in a child; a want() that fails there fails the test here. */
 void in_child(void (*fn)(void *arg), void *arg);
 void skip_child(const char *why) __attribute__((noreturn));
@@ -213,6 +223,11 @@ uint16_t port_of(int sock);		/* network order */
 void connect_to(int from, int to);
 void send_to(int from, int to, const void *data, size_t len);
 #define send_str(from, to, s) send_to(from, to, s, strlen(s))
+/*
+ * Waits until all that was sent over lo, and the errors that it drew, has been dealt
+ * with to the end: all of it goes by one CPU, in order (tests/vm/guest).
+ */
+void settle(void);
 /* Sends and waits until the datagram is in to's own queue. */
 void send_queued(int from, int to, const void *data, size_t len);
 #define queue_str(from, to, s) send_queued(from, to, s, strlen(s))

@@ -6,10 +6,27 @@
 #include "helpers.h"
 
 #include <sched.h>
+#include <sys/mount.h>
 
 static int open_ns(void)
 {
 	return (int)sys(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+}
+
+/* What a device of this namespace receives goes by one CPU, as with lo in tests/vm/guest. */
+static void in_order(const char *device)
+{
+	int fs = (int)sys(fsopen("sysfs", FSOPEN_CLOEXEC)), tree, fd;
+	char name[64];
+
+	sys(fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
+	tree = (int)sys(fsmount(fs, FSMOUNT_CLOEXEC, 0));
+	snprintf(name, sizeof(name), "class/net/%s/queues/rx-0/rps_cpus", device);
+	fd = (int)sys(openat(tree, name, O_WRONLY | O_CLOEXEC));
+	want(sys(write(fd, "1", 1)), 1);
+	close(fd);
+	close(tree);
+	close(fs);
 }
 
 void own_namespace(void)
@@ -24,6 +41,9 @@ void own_namespace(void)
 	      "link set v0 up\n"
 	      "link set v1 up\n"
 	      "END");
+	in_order("lo");
+	in_order("v0");
+	in_order("v1");
 }
 
 void far_create(struct far *far, int family)
@@ -34,16 +54,14 @@ void far_create(struct far *far, int family)
 	far->ns = open_ns();
 	sys(setns(far->near, CLONE_NEWNET));
 	shell("ip link set v1 netns /proc/%d/fd/%d", getpid(), far->ns);
-	/*
-	 * Whoever sends may change its CPU between two datagrams, a kworker too, and each
-	 * CPU has a backlog of its own: in order they arrive by one CPU.
-	 */
 	far_shell(far, "ip -batch - <<'END'\n"
 		       "link set lo up\n"
 		       "link set v1 up\n"
-		       "END\n"
-		       "unshare -m sh -c 'mount -t sysfs far /sys &&"
-		       " echo 1 >/sys/class/net/v1/queues/rx-0/rps_cpus'");
+		       "END");
+	sys(setns(far->ns, CLONE_NEWNET));
+	in_order("lo");
+	in_order("v1");
+	sys(setns(far->near, CLONE_NEWNET));
 }
 
 void far_shell(const struct far *far, const char *command)

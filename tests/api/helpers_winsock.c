@@ -3,6 +3,7 @@
 #include "helpers_winsock.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 SOCKET r, s;
 SOCKADDR_IN r_addr, s_addr_in;
@@ -69,6 +70,31 @@ void snd(const void *data, size_t n)
 {
 	assert_int_equal(sendto((int)s, data, n, 0, (SOCKADDR *)&r_addr,
 				sizeof(r_addr)), n);
+}
+
+void settle(void)
+{
+	SOCKADDR_IN at = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int i, sock = (socket)(AF_INET, SOCK_DGRAM, 0);
+	socklen_t len = sizeof(at);
+	char c;
+
+	assert_int_equal(bind(sock, (SOCKADDR *)&at, len), 0);
+	assert_int_equal(getsockname(sock, (SOCKADDR *)&at, &len), 0);
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(sendto(sock, "x", 1, 0, (SOCKADDR *)&at, len), 1);
+		assert_int_equal(read(sock, &c, 1), 1);
+	}
+	(close)(sock);
+}
+
+void put(const void *data, size_t n)
+{
+	snd(data, n);
+	settle();
 }
 
 DWORD wait_event(HANDLE ev, DWORD ms)

@@ -34,6 +34,10 @@ int close_both(void **state);
 /* Overlapped or not as @flags say, bound to the loopback. */
 SOCKET new_socket(DWORD flags, SOCKADDR_IN *addr);
 void snd(const void *data, size_t n);	/* from S to R */
+/* Waits until what was sent over lo has been dealt with; see settle() in helpers.h. */
+void settle(void);
+/* Both: it is with R when that returns. */
+void put(const void *data, size_t n);
 
 /* One receive and all it writes to. */
 struct op {

@@ -312,7 +312,7 @@ static void inv1_turned_on_and_off(void **state)
 	send_queued(f->tx, f->rx, burst, BURST);
 	take_part(f, 320, (struct part){ 0, 300, 300, SEG });
 	want(bind_joined(f, 0), 0);
-	send_to(f->tx, f->rx, burst, SEG);
+	send_queued(f->tx, f->rx, burst, SEG);
 	take_part(f, OP_DATA, singles[3]);
 	take_part(f, OP_DATA, singles[4]);
 	take_part(f, OP_DATA, singles[5]);

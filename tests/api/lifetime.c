@@ -22,6 +22,7 @@ static void a34_close_of_the_socket_aborts_its_ops(void **state)
 
 	want(post_n(&f->p, f->rx, f->op, 3), 3);
 	send_str(f->tx, f->rx, "before");
+	settle();
 	close(f->rx);
 	f->rx = -1;
 	reap_data(&f->p, &f->op[0], "before", 6);
@@ -328,6 +329,7 @@ static void die(void *arg)
 	want(post_n(&p, s, f->op, 4), 4);
 	want(post_n(&p, f->rx, &f->op[4], 4), 4);
 	send_str(f->tx, f->rx, "unread");
+	settle();
 	/* No close, no munmap: exit does it all. */
 }
 

@@ -80,8 +80,10 @@ static void rounds_in_child(void *arg)
 		port_open(&p, 16, 0);
 		aim(&op, m, 16);
 		want(post(&p, f->rx, &op), 1);
-		if (i % 3 == 0)
+		if (i % 3 == 0) {
 			send_str(f->tx, f->rx, "end it");
+			settle();
+		}
 		if (i % 3 == 1)
 			want(cancel_socket(&p, f->rx), 1);
 		port_close(&p);

@@ -423,15 +423,9 @@ static void most_posts_work(void **state)
 {
 	struct fix *f = *state;
 	struct op *op = calloc(ODG_MAX_POSTS, sizeof(*op));
-	cpu_set_t before, cpu;
 	struct port p;
 
 	want_true(op);
-	/* a sender that moves may be overtaken by its own later datagram */
-	sys(sched_getaffinity(0, sizeof(before), &before));
-	CPU_ZERO(&cpu);
-	CPU_SET(sched_getcpu(), &cpu);
-	sys(sched_setaffinity(0, sizeof(cpu), &cpu));
 	port_open(&p, ODG_MAX_POSTS, 0);
 	for (int i = 0; i < ODG_MAX_POSTS; i++)
 		op_init(&op[i]);
@@ -442,7 +436,6 @@ static void most_posts_work(void **state)
 		reap_data(&p, &op[i], &i, sizeof(i));
 	port_close(&p);
 	free(op);
-	sys(sched_setaffinity(0, sizeof(before), &before));
 }
 
 /* --- NOWAIT ------------------------------------------------------------ */

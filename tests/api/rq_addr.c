@@ -406,8 +406,9 @@ static void no_completion_room_keeps_the_datagram_waiting(void **state)
 		ring_write(&q.r, i, q.region, 0, 8);
 		ring_submit(&q.r);
 		send_str(q.f->tx, q.f->rx, "x");
+		wait_arrived(&q.f->p, q.f->rx, i + 1);
 	}
-	eventually(port_unread(&q.f->p) == 64);
+	want(port_unread(&q.f->p), 64);
 	post_addr(&q, 100, m, 8);
 	send_queued(q.f->tx, q.f->rx, "late", 4);
 	for (unsigned int i = 0; i < 64; i++)

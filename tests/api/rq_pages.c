@@ -409,12 +409,18 @@ static void each_receive_reaches_the_page_of_that_moment(void **state)
 	drop_ring(&q);
 }
 
+static bool enough;		/* were cancelled under traffic */
+static unsigned long sent;	/* all that was, when it is over */
+
 static void *traffic(void *arg)
 {
 	struct rq_fix *q = arg;
+	unsigned long i;
 
-	for (unsigned long i = 0; i < scaled("ODG_ROUNDS", 20000); i++)
+	for (i = 0; i < scaled("ODG_ROUNDS", 20000) ||
+		    !__atomic_load_n(&enough, __ATOMIC_RELAXED); i++)
 		send_to(q->f->tx, q->f->rx, &i, sizeof(i));
+	__atomic_store_n(&sent, i, __ATOMIC_RELAXED);
 	return NULL;
 }
 
@@ -422,11 +428,13 @@ static void *traffic(void *arg)
 static void inv1_cancelled_under_traffic(void **state)
 {
 	enum { WAITS, CANCELLED, OVER };
+	struct progress progress = { 0 };
 	static uint8_t how[1 << 20];
 	uint32_t posted = 0, first = 0, cancelled = 0, which;
 	struct odg_sock_stats s;
 	unsigned int dice = 1;
 	uint8_t *m = pages(32);
+	unsigned long all;
 	pthread_t thread;
 	struct rq_fix q;
 
@@ -452,6 +460,8 @@ static void inv1_cancelled_under_traffic(void **state)
 				want(how[which], WAITS);
 				how[which] = CANCELLED;
 				cancelled++;
+				__atomic_store_n(&enough, cancelled > 10,
+						 __ATOMIC_RELAXED);
 			} else if (ret) {
 				want(ret, -EAGAIN);
 			}
@@ -469,10 +479,12 @@ static void inv1_cancelled_under_traffic(void **state)
 		while (first < posted && how[first] == OVER)
 			first++;
 		s = sock_stats(&q.f->p, q.f->rx);
-	} while (s.arrived < scaled("ODG_ROUNDS", 20000) || s.queued ||
-		 port_unread(&q.f->p));
+		row("%u posted, %llu arrived, %u queued", posted, s.arrived, s.queued);
+		want_progress(&progress, first + s.arrived);
+		all = __atomic_load_n(&sent, __ATOMIC_RELAXED);
+	} while (!all || s.arrived < all || s.queued || port_unread(&q.f->p));
+	row("%s", "");
 	pthread_join(thread, NULL);
-	want_true(cancelled > 10);
 	want(port_stats(&q.f->p).cancelled, cancelled);
 	want_stats_sum(&q.f->p, q.f->rx);
 	drop_ring(&q);

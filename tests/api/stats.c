@@ -111,8 +111,10 @@ static void overflow_of_the_receive_buffer(void **state)
 	uint32_t before;
 
 	set_opt(f->rx, SOL_SOCKET, SO_RCVBUF, 1);
-	while (meminfo(f->rx, SK_MEMINFO_DROPS) < 3)
+	while (meminfo(f->rx, SK_MEMINFO_DROPS) < 3) {
 		send_to(f->tx, f->rx, payload, sizeof(payload));
+		settle();
+	}
 	while (recv(f->rx, payload, sizeof(payload), MSG_DONTWAIT) > 0)
 		;
 	before = meminfo(f->rx, SK_MEMINFO_DROPS);

@@ -52,6 +52,7 @@ static void send_away(void)
 
 	closesocket(sock);
 	assert_int_equal(sendto((int)r, "x", 1, 0, (SOCKADDR *)&gone, sizeof(gone)), 1);
+	settle();
 }
 
 static void want_received(const char *data)
@@ -76,9 +77,9 @@ static void want_error(int err)
 static void a15_a49_what_waits_is_taken_directly(void **state)
 {
 	(void)state;
-	snd("one", 3);
-	snd("two", 3);
-	snd("", 0);
+	put("one", 3);
+	put("two", 3);
+	put("", 0);
 	want_received("one");
 	want_received("two");
 	want_received("");
@@ -90,14 +91,14 @@ static void a20_bu2_bu3_error_comes_in_its_place(void **state)
 	int i;
 
 	(void)state;
-	snd("before", 6);
+	put("before", 6);
 	want_received("before");
 	for (i = 0; i < 3; i++) {
 		send_away();
-		snd("after", 5);
+		put("after", 5);
 		want_error(WSAECONNRESET);
 		want_received("after");
-		snd("direct again", 12);
+		put("direct again", 12);
 		want_received("direct again");
 	}
 	want_taken(7, 0);
@@ -161,7 +162,7 @@ static void a31_nonblocking_asks_once_what_else_there_is(void **state)
 static void bu4_sends_do_not_tell_of_it(void **state)
 {
 	(void)state;
-	snd("first", 5);
+	put("first", 5);
 	want_received("first");
 	send_away();
 	assert_int_equal(sendto((int)r, "fine", 4, 0, (SOCKADDR *)&s_addr_in,
@@ -179,8 +180,8 @@ static void a20_errors_of_other_sockets_are_theirs(void **state)
 	r = other;
 	send_away();
 	r = mine;
-	snd("looked for", 10);
-	snd("direct", 6);
+	put("looked for", 10);
+	put("direct", 6);
 	want_received("looked for");
 	want_received("direct");
 	want_taken(1, 1);
@@ -197,11 +198,11 @@ static void a25_a52_cut_off(void **state)
 	struct op op;
 
 	(void)state;
-	snd("long", 4);
+	put("long", 4);
 	init(&op, false);
 	assert_int_equal(receive(r, &op, 3), WSAEMSGSIZE);
 	expect(&op, "lon", 3);
-	snd("long", 4);
+	put("long", 4);
 	init(&op, false);
 	assert_int_equal(WSARecvFrom(r, bufs, 3, &op.bytes, &op.flags,
 				     (SOCKADDR *)&op.from, &op.fromlen, NULL, NULL),
@@ -213,7 +214,7 @@ static void a25_a52_cut_off(void **state)
 	assert_memory_equal(a, "lp", 2);
 	assert_memory_equal(b, "oq", 2);
 	/* nothing of a datagram is left */
-	snd("next", 4);
+	put("next", 4);
 	want_received("next");
 	want_taken(3, 0);
 }
@@ -227,7 +228,7 @@ static void a46_scattered_without_an_address(void **state)
 	(void)state;
 	memset(a, 0xa5, sizeof(a));
 	memset(b, 0xa5, sizeof(b));
-	snd("scatter", 7);
+	put("scatter", 7);
 	assert_int_equal(WSARecv(r, bufs, 2, &n, &flags, NULL, NULL), 0);
 	assert_int_equal(n, 7);
 	assert_memory_equal(a, "sc\xa5", 3);
@@ -247,12 +248,12 @@ static void a3_a21_bad_buffer_costs_no_datagram(void **state)
 	(void)state;
 	assert_true(m != MAP_FAILED);
 	for (i = 0; i < 4; i++) {	/* until its pages are known */
-		snd("good", 4);
+		put("good", 4);
 		assert_int_equal(WSARecv(r, &buf, 1, &n, &flags, NULL, NULL), 0);
 		assert_int_equal(n, 4);
 	}
 	assert_int_equal(mprotect(m, 3 * PAGE, PROT_READ), 0);
-	snd("kept", 4);
+	put("kept", 4);
 	for (i = 0; i < 2; i++) {
 		n = POISON;
 		assert_int_equal(WSARecv(r, &buf, 1, &n, &flags, NULL, NULL),
@@ -283,7 +284,7 @@ static void a46_large_buffer(void **state)
 	assert_true(m != MAP_FAILED);
 	for (i = 0; i < 20; i++) {
 		memset(sent, 'a' + i, sizeof(sent));
-		snd(sent, sizeof(sent));
+		put(sent, sizeof(sent));
 		n = POISON;
 		assert_int_equal(WSARecv(r, &buf, 1, &n, &flags, NULL, NULL), 0);
 		assert_int_equal(n, sizeof(sent));
@@ -301,9 +302,9 @@ static void a8_a10_refused_and_it_waits_on(void **state)
 	(void)state;
 	init(&op, false);
 	buf = (WSABUF){ 32, op.data };
-	snd("first", 5);
+	put("first", 5);
 	want_received("first");
-	snd("waits", 5);
+	put("waits", 5);
 #define REFUSED(err, ...) do {						\
 	assert_int_equal(WSARecvFrom(r, __VA_ARGS__, NULL, NULL),	\
 			 SOCKET_ERROR);					\
@@ -336,9 +337,9 @@ static void a22_a29_unbound_shut_down_or_closed(void **state)
 	assert_int_equal(receive(unbound, &op, 32), WSAEINVAL);
 	closesocket(unbound);
 	assert_int_equal(receive(unbound, &op, 32), WSAENOTSOCK);
-	snd("first", 5);
+	put("first", 5);
 	want_received("first");
-	snd("lost", 4);
+	put("lost", 4);
 	assert_int_equal(shutdown((int)r, SD_RECEIVE), 0);
 	want_error(WSAESHUTDOWN);
 }
@@ -351,12 +352,12 @@ static void a30_nothing_waits(void **state)
 
 	(void)state;
 	assert_int_equal(setsockopt((int)r, SOL_SOCKET, SO_RCVTIMEO, &ms, sizeof(ms)), 0);
-	snd("first", 5);
+	put("first", 5);
 	want_received("first");
 	want_error(WSAETIMEDOUT);
 	assert_int_equal(ioctlsocket((int)r, FIONBIO, &on), 0);
 	want_error(WSAEWOULDBLOCK);
-	snd("second", 6);
+	put("second", 6);
 	want_received("second");
 	want_error(WSAEWOULDBLOCK);
 	send_away();
@@ -370,16 +371,16 @@ static void a41_not_where_receives_are_posted(void **state)
 	struct op op;
 
 	(void)state;
-	snd("direct", 6);
+	put("direct", 6);
 	want_received("direct");
 	want_taken(1, 0);
 	init(&op, true);
 	assert_int_equal(post(r, &op, 32), WSA_IO_PENDING);
-	snd("pending", 7);
+	put("pending", 7);
 	assert_int_equal(wait_event(op.ov.hEvent, LONG_MS), WSA_WAIT_EVENT_0);
 	assert_int_equal(result(r, &op, FALSE), 0);
 	expect(&op, "pending", 7);
-	snd("late", 4);
+	put("late", 4);
 	want_received("late");
 	want_taken(1, 1);
 	done(&op);
@@ -392,7 +393,7 @@ static void bk16_not_where_there_is_a_duplicate(void **state)
 	(void)state;
 	assert_true(DuplicateHandle(GetCurrentProcess(), (HANDLE)r, GetCurrentProcess(),
 				    &copy, 0, FALSE, DUPLICATE_SAME_ACCESS));
-	snd("by either", 9);
+	put("by either", 9);
 	want_received("by either");
 	want_taken(0, 1);
 	assert_true(CloseHandle(copy));
@@ -408,7 +409,7 @@ static void not_where_datagrams_are_joined(void **state)
 				    sizeof(on)), 0);
 	assert_int_equal(setsockopt((int)s, IPPROTO_UDP, UDP_SEND_MSG_SIZE, &size,
 				    sizeof(size)), 0);
-	snd("one.two.", 8);
+	put("one.two.", 8);
 	want_received("one.");
 	want_received("two.");
 }
@@ -419,9 +420,9 @@ static void the_childs_are_not(void **state)
 	int status;
 
 	(void)state;
-	snd("parent's", 8);
+	put("parent's", 8);
 	want_received("parent's");
-	snd("there", 5);
+	put("there", 5);
 	pid = fork();
 	if (!pid) {
 		struct op op;
@@ -432,7 +433,7 @@ static void the_childs_are_not(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	want_taken(1, 1);
-	snd("last", 4);
+	put("last", 4);
 	want_received("last");
 	want_taken(2, 1);
 }

@@ -50,7 +50,7 @@ static void a15_a49_a70_bv6_at_once(void **state)
 	(void)state;
 	init(&op, true);
 	op.flags = MSG_PARTIAL;		/* A64, A65 */
-	snd("queued", 6);
+	put("queued", 6);
 	assert_int_equal(post(r, &op, 32), 0);
 	expect(&op, "queued", 6);
 	assert_int_equal(op.ov.Internal, 0);
@@ -76,7 +76,7 @@ static void a3_bad_buffers_take_nothing(void **state)
 		buf[0] = (WSABUF){ 2, op.data };
 		buf[1].buf = i & 1 ? bad + PAGE : bad;
 		if (i & 4)
-			snd("keep", 4);
+			put("keep", 4);
 		rc = WSARecvFrom(r, buf, 2, &op.bytes, &op.flags, NULL, NULL,
 				 i & 2 ? &op.ov : NULL, NULL);
 		assert_int_equal(rc, SOCKET_ERROR);
@@ -121,7 +121,7 @@ static void a8_a21_memory_that_was_good_before(void **state)
 		assert_ptr_not_equal(page, MAP_FAILED);
 		page->fromlen = sizeof(page->from);
 		init(&op, false);
-		snd("good", 4);
+		put("good", 4);
 		assert_int_equal(WSARecvFrom(r, &buf, 1, &op.bytes, &page->flags,
 					     (SOCKADDR *)&page->from,
 					     &page->fromlen, NULL, NULL), 0);
@@ -136,7 +136,7 @@ static void a8_a21_memory_that_was_good_before(void **state)
 							page), 0);
 			pthread_join(thread, NULL);
 		}
-		snd("kept", 4);
+		put("kept", 4);
 		rc = WSARecvFrom(r, &buf, 1, &op.bytes, &op.flags,
 				 (SOCKADDR *)&page->from, &op.fromlen,
 				 i < 3 ? NULL : &op.ov, NULL);
@@ -155,13 +155,13 @@ static void a5_a7_a9_a10_optional_pointers(void **state)
 
 	(void)state;
 	init(&op, true);
-	snd("one", 3);
+	put("one", 3);
 	assert_int_equal(WSARecvFrom(r, &buf, 1, NULL, &op.flags, NULL, NULL,
 				     &op.ov, NULL), 0);
 	assert_memory_equal(op.data, "one", 3);
 	/* lpFromlen without lpFrom is ignored. */
 	op.fromlen = -7;
-	snd("two", 3);
+	put("two", 3);
 	assert_int_equal(WSARecvFrom(r, &buf, 1, &op.bytes, &op.flags, NULL,
 				     &op.fromlen, NULL, NULL), 0);
 	assert_int_equal(op.bytes, 3);
@@ -200,7 +200,7 @@ static void a22_brx5_short_address_keeps_the_datagram(void **state)
 
 	(void)state;
 	init(&op, true);
-	snd("kept", 4);
+	put("kept", 4);
 	op.fromlen = 15;
 	assert_int_equal(post(r, &op, 32), WSAEFAULT);
 	assert_int_equal(receive(r, &op, 32), WSAEFAULT);
@@ -330,7 +330,7 @@ static void a4_a51_a52_scattered(void **state)
 	memset(a, 0xa5, sizeof(a));
 	memset(b, 0xa5, sizeof(b));
 	memset(c, 0xa5, sizeof(c));
-	snd("12345", 5);
+	put("12345", 5);
 	/* The fourth is not part of the call. */
 	assert_int_equal(WSARecvFrom(r, buf, 3, &bytes, &flags, NULL, NULL,
 				     NULL, NULL), 0);
@@ -371,7 +371,7 @@ static void a61_peek(void **state)
 	int i;
 
 	(void)state;
-	snd("twice", 5);
+	put("twice", 5);
 	for (i = 0; i < 2; i++) {
 		init(&op, false);
 		op.flags = MSG_PEEK;
@@ -395,7 +395,7 @@ static void a60_a62_a63_refused_flags_keep_the_datagram(void **state)
 	size_t i;
 
 	(void)state;
-	snd("kept", 4);
+	put("kept", 4);
 	init(&op, true);
 	for (i = 0; i < 4; i++) {
 		op.flags = bad[i];

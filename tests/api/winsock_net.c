@@ -26,17 +26,6 @@ static unsigned int number(const char *name, unsigned int otherwise)
 
 static unsigned int count;
 
-/* stay_on_a_cpu - a sender that changes it may overtake itself */
-static void stay_on_a_cpu(void)
-{
-	cpu_set_t cpus;
-
-	CPU_ZERO(&cpus);
-	CPU_SET(sched_getcpu(), &cpus);
-	if (sched_setaffinity(0, sizeof(cpus), &cpus))
-		_exit(7);
-}
-
 /* send_groups - never further ahead than every receiver's buffer holds */
 static void send_groups(void)
 {
@@ -51,7 +40,6 @@ static void send_groups(void)
 
 	inet_pton(AF_INET, GROUP4, &g4.sin_addr);
 	inet_pton(AF_INET6, GROUP6, &g6.sin6_addr);
-	stay_on_a_cpu();
 	if (WSAStartup(MAKEWORD(2, 2), &wsa))
 		_exit(4);
 	s4 = WSASocket(AF_INET, SOCK_DGRAM, 0, NULL, 0, 0);

@@ -52,7 +52,7 @@ static int setup_plain(void **state)
 
 static void say(const char *text)
 {
-	snd(text, strlen(text));
+	put(text, strlen(text));
 }
 
 static void init_with(struct op *op, HANDLE event)

@@ -68,8 +68,8 @@ static void bv6_data_that_waits_is_taken_at_once(void **state)
 		comes(r, &op, "one");
 		done(&op);
 
-		snd("two", 3);
-		snd("three", 5);
+		put("two", 3);
+		put("three", 5);
 		init(&op, true);
 		assert_int_equal(post(r, &op, 32), 0);
 		expect(&op, "two", 3);

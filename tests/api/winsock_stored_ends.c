@@ -177,7 +177,7 @@ static void a46_thread_exit_drops_its_routines(void **state)
 	assert_null(wrong);
 	for (i = 9; i < MANY; i++)
 		is_cancelled(r, &ops[i]);
-	snd("other's", 7);
+	put("other's", 7);
 	init(&ops[0], false);
 	assert_int_equal(post(r, &ops[0], 32), 0);
 	expect(&ops[0], "other's", 7);

@@ -199,7 +199,7 @@ static void brx12_receive_timeout(void **state)
 	assert_int_equal(receive(r, &op, 32), WSAETIMEDOUT);
 	assert_int_equal(op.bytes, POISON);
 	/* It takes nothing with it. */
-	snd("next", 4);
+	put("next", 4);
 	assert_int_equal(receive(r, &op, 32), 0);
 	expect(&op, "next", 4);
 	setsockopt((int)r, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none));
@@ -330,14 +330,14 @@ static void a75_one_overlapped_twice(void **state)
 	WSARecvFrom(r, &buf, 1, NULL, &flags, NULL, NULL, &op.ov, NULL);
 	assert_int_equal(WSAGetLastError(), WSA_IO_PENDING);
 	snd("one", 3);
-	snd("two", 3);
+	put("two", 3);
 	assert_int_equal(wait_event(op.ov.hEvent, LONG_MS), WSA_WAIT_EVENT_0);
 	while (!HasOverlappedIoCompleted(&op.ov))
 		sched_yield();
 	/* Others are not disturbed. */
 	done(&op);
 	init(&op, true);
-	snd("three", 5);
+	put("three", 5);
 	assert_int_equal(post(r, &op, 32), 0);
 	expect(&op, "three", 5);
 	done(&op);

@@ -81,6 +81,7 @@ TEST(a19_refused_means_no_indication)
 static void provoke(const struct sockaddr_in *dead)
 {
 	EQ(sendto(R, "x", 1, 0, (const struct sockaddr *)dead, sizeof(*dead)), 1);
+	settle();
 }
 
 TEST(a20_bu1_bs5_port_unreachable_completes_pending)

@@ -335,7 +335,7 @@ static void run_apart(const char *self, struct test *t, int nr, DWORD limit)
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
-		/* Its default action, whatever else the process is doing */
+		/* tests/where.c says where it was, and it ends by that */
 		alarm((limit + 999) / 1000);
 		exit(run_here(t, nr));
 	}

@@ -116,6 +116,9 @@ SOCKET udp(DWORD flags);	/* WSASocket(), not bound */
 void bind_lo(SOCKET s, struct sockaddr_in *addr);
 void pair(void);		/* R has WSA_FLAG_OVERLAPPED */
 void pair_plain(void);		/* R has not */
+/* Waits until what was sent has been dealt with, and the errors that it drew. */
+void settle(void);
+/* They settle(). */
 void snd(int n);		/* S sends R n bytes: abc... */
 void snd_tag(int n, char tag);	/* n times the same byte */
 void snd_from(SOCKET from, const struct sockaddr_in *to, int n, char tag);

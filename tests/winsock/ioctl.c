@@ -201,6 +201,7 @@ static void provoke(void)
 	struct sockaddr_in dead = dead_port();
 
 	EQ(sendto(R, "x", 1, 0, (struct sockaddr *)&dead, sizeof(dead)), 1);
+	settle();
 }
 
 TEST(bi10_reports_switched_off)

@@ -380,6 +380,7 @@ TEST(a10_fromlen_says_the_size_v6)
 	bind_lo6(s, &sa);
 	R = r;
 	EQ(sendto(s, "abc", 3, 0, (struct sockaddr *)&ra, sizeof(ra)), 3);
+	settle();
 	EQ(post_on(r, now), 0);
 	EQ(now->fromlen, 28);
 	EQ(post_on(r, later), WSA_IO_PENDING);
