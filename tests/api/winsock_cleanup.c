@@ -4,6 +4,7 @@
  * told: the others are taken off the socket all the same.  The socket is none of the
  * library's, which does not close it.
  */
+#include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -53,6 +54,7 @@ static void start(struct op *op, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 /* ends_two - one of which has completed, and is still to be told */
 static void ends_two(LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
+	struct pollfd arrives = { .fd = (int)native, .events = POLLIN };
 	struct op first, second;
 	char got[32];
 
@@ -65,6 +67,7 @@ static void ends_two(LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 	assert_int_equal(second.ov.Internal, 0xC0000120);
 
 	send_self("second");
+	assert_int_equal(syscall(SYS_poll, &arrives, 1, LONG_MS), 1);
 	assert_int_equal(syscall(SYS_recvfrom, native, got, sizeof(got), MSG_DONTWAIT,
 				 NULL, NULL), 6);
 	assert_memory_equal(got, "second", 6);

@@ -107,6 +107,7 @@ static void a34_close_2_and_the_number_is_used_again(void **state)
 		done(&old);
 		post_stored(r, &op, true);
 		assert_true(CancelIo((HANDLE)r));
+		is_cancelled(r, &op);
 		done(&op);
 	}
 }
