@@ -185,17 +185,33 @@ static inline long odg_unpin_of_files(struct page **pages, long got)
 	return got;
 }
 
-/* 6.5: it does not find the areas as well. */
-static inline long odg_pin_user_pages_remote(struct mm_struct *mm,
-					     unsigned long start,
-					     unsigned long nr, unsigned int flags,
-					     struct page **pages)
+/* To write to the calling task's memory, for long. */
+static inline long odg_pin_pages(unsigned long start, int nr,
+				 struct page **pages)
 {
+	long got = pin_user_pages_fast(start, nr, FOLL_WRITE | FOLL_LONGTERM,
+				       pages);
+
+	return odg_unpin_of_files(pages, got);
+}
+
+/*
+ * The same of another task's, without waiting for it; its lock is held.
+ * 6.5: pinning does not find the areas as well.
+ */
+static inline long odg_pin_pages_remote(struct mm_struct *mm,
+					unsigned long start, int nr,
+					struct page **pages)
+{
+	const unsigned int flags = FOLL_WRITE | FOLL_LONGTERM | FOLL_NOWAIT;
+	long got;
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
-	return pin_user_pages_remote(mm, start, nr, flags, pages, NULL, NULL);
+	got = pin_user_pages_remote(mm, start, nr, flags, pages, NULL, NULL);
 #else
-	return pin_user_pages_remote(mm, start, nr, flags, pages, NULL);
+	got = pin_user_pages_remote(mm, start, nr, flags, pages, NULL);
 #endif
+	return odg_unpin_of_files(pages, got);
 }
 
 /* 6.3: an area's flags are changed by functions. */

@@ -411,9 +411,8 @@ static int odg_pin_remote(struct odg_pincache *cache, unsigned long vpn, int nr,
 	if (!mmget_not_zero(cache->mm))
 		return -EFAULT;
 	if (mmap_read_trylock(cache->mm)) {
-		got = odg_pin_user_pages_remote(cache->mm, vpn << PAGE_SHIFT, nr,
-						FOLL_WRITE | FOLL_LONGTERM |
-						FOLL_NOWAIT, pages);
+		got = odg_pin_pages_remote(cache->mm, vpn << PAGE_SHIFT, nr,
+					   pages);
 		mmap_read_unlock(cache->mm);
 	}
 	/* its end may take as long as the program likes, too */
@@ -439,9 +438,7 @@ static int odg_pins_make(struct odg_pincache *cache, unsigned long vpn, int nr,
 	if (remote)
 		got = odg_pin_remote(cache, vpn, nr, pages);
 	else
-		got = pin_user_pages_fast(vpn << PAGE_SHIFT, nr,
-					  FOLL_WRITE | FOLL_LONGTERM, pages);
-	got = odg_unpin_of_files(pages, got);
+		got = odg_pin_pages(vpn << PAGE_SHIFT, nr, pages);
 	for (i = 0; i < got; i++) {
 		struct odg_pin *pin = kmalloc(sizeof(*pin), GFP_KERNEL_ACCOUNT);
 

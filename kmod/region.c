@@ -38,11 +38,9 @@ static int odg_region_pin(struct odg_region *region, unsigned long addr)
 
 	while (done < region->nr) {
 		int want = min_t(unsigned long, region->nr - done, 1024);
-		struct page **pages = region->pages + done;
-		int got = pin_user_pages_fast(addr + (done << PAGE_SHIFT), want,
-					      FOLL_WRITE | FOLL_LONGTERM, pages);
+		int got = odg_pin_pages(addr + (done << PAGE_SHIFT), want,
+					region->pages + done);
 
-		got = odg_unpin_of_files(pages, got);
 		if (got > 0)
 			done += got;
 		if (got < want) {

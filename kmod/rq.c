@@ -221,20 +221,15 @@ static void odg_rq_copy_posted(struct odg_rq *to, const struct odg_rq *from,
 }
 
 /*
- * The binding's queue, if it is this port's.  It stays so as long as the caller has
- * port->create_lock and the socket's file.
+ * The binding's queue, if it is this port's; binding->lock is held.  It stays so as long
+ * as the caller has port->create_lock and the socket's file.
  */
 static struct odg_rq *odg_rq_of_port(struct odg_binding *binding,
 				     const struct odg_port *port)
 {
-	struct odg_rq *rq;
+	struct odg_rq *rq = odg_binding_rq(binding);
 
-	spin_lock_bh(&binding->lock);
-	rq = odg_binding_rq(binding);
-	if (rq && rq->port != port)
-		rq = NULL;
-	spin_unlock_bh(&binding->lock);
-	return rq;
+	return rq && rq->port == port ? rq : NULL;
 }
 
 static int odg_rq_switch_to(struct odg_rq *new, struct odg_rq *old,
@@ -284,7 +279,9 @@ int odg_rq_switch(struct odg_port *port, const struct odg_rq_switch *arg)
 		return PTR_ERR(sock);
 
 	mutex_lock(&port->create_lock);
+	spin_lock_bh(&binding->lock);
 	old = odg_rq_of_port(binding, port);
+	spin_unlock_bh(&binding->lock);
 	if (old && port->spare_rq) {
 		ret = odg_rq_switch_to(port->spare_rq, old, binding);
 		if (!ret)
@@ -312,8 +309,8 @@ int odg_rq_cancel(struct odg_port *port, const struct odg_rq_cancel *arg)
 	/* or a switch might copy the entry before it is marked */
 	mutex_lock(&port->create_lock);
 	spin_lock_bh(&binding->lock);
-	rq = odg_binding_rq(binding);
-	if (rq && rq->port == port)
+	rq = odg_rq_of_port(binding, port);
+	if (rq)
 		ret = odg_rq_cancel_at(rq, arg->index, arg->user_data);
 	spin_unlock_bh(&binding->lock);
 	mutex_unlock(&port->create_lock);

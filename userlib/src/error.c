@@ -32,13 +32,6 @@ int odgw_enter(void)
 	return odgw_started() ? 0 : WSANOTINITIALISED;
 }
 
-int odgw_leave(int err)
-{
-	odgw_last_error = err;
-	errno = 0;
-	return err;
-}
-
 int odgw_leave_failed(int err)
 {
 	if (err)

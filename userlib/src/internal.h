@@ -55,18 +55,18 @@
  * like.
  */
 int odgw_enter(void);			/* WSANOTINITIALISED before WSAStartup() */
-int odgw_leave(int err);		/* last error = err; returns err */
-int odgw_leave_failed(int err);		/* the same, but success keeps it */
+int odgw_leave_failed(int err);		/* odgw_leave(), but success keeps it */
 
 /* A thread finds it without a call, since the library is there from the start. */
 extern _Thread_local int odgw_last_error
 	__attribute__((tls_model("initial-exec")));
 
-/* odgw_leave_well - odgw_leave() of 0, where every instruction counts */
-static inline void odgw_leave_well(void)
+/* odgw_leave - last error = err; returns err */
+static inline int odgw_leave(int err)
 {
-	odgw_last_error = 0;
+	odgw_last_error = err;
 	errno = 0;
+	return err;
 }
 
 /* status.c: errno, WSA codes and NTSTATUS */

@@ -218,8 +218,7 @@ at_once(SOCKET s, const WSABUF *buffer, DWORD *bytes, DWORD *flags,
 	*flags = 0;
 	if (odgw_netevents_are_any())
 		return tell_selection(s);
-	odgw_leave_well();
-	return 0;
+	return odgw_leave(0);
 }
 
 /*
