@@ -4,29 +4,13 @@
  * slow guest, so ip(8) is given its orders in batches.
  */
 #include "helpers.h"
+#include "in_order.h"
 
 #include <sched.h>
-#include <sys/mount.h>
 
 static int open_ns(void)
 {
 	return (int)sys(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
-}
-
-/* What a device of this namespace receives goes by one CPU, as with lo in tests/vm/guest. */
-static void in_order(const char *device)
-{
-	int fs = (int)sys(fsopen("sysfs", FSOPEN_CLOEXEC)), tree, fd;
-	char name[64];
-
-	sys(fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
-	tree = (int)sys(fsmount(fs, FSMOUNT_CLOEXEC, 0));
-	snprintf(name, sizeof(name), "class/net/%s/queues/rx-0/rps_cpus", device);
-	fd = (int)sys(openat(tree, name, O_WRONLY | O_CLOEXEC));
-	want(sys(write(fd, "1", 1)), 1);
-	close(fd);
-	close(tree);
-	close(fs);
 }
 
 void own_namespace(void)
@@ -41,9 +25,9 @@ void own_namespace(void)
 	      "link set v0 up\n"
 	      "link set v1 up\n"
 	      "END");
-	in_order("lo");
-	in_order("v0");
-	in_order("v1");
+	want_true(in_order("lo"));
+	want_true(in_order("v0"));
+	want_true(in_order("v1"));
 }
 
 void far_create(struct far *far, int family)
@@ -59,8 +43,8 @@ void far_create(struct far *far, int family)
 		       "link set v1 up\n"
 		       "END");
 	sys(setns(far->ns, CLONE_NEWNET));
-	in_order("lo");
-	in_order("v1");
+	want_true(in_order("lo"));
+	want_true(in_order("v1"));
 	sys(setns(far->near, CLONE_NEWNET));
 }
 
