@@ -91,7 +91,7 @@ TEST(bk18_closed_under_a_blocking_call)
 
 	pair();
 	t = thread_start(blocking_recv, (void *)&result);
-	nap(QUIET);
+	thread_waits(t);
 	EQ(closesocket(R), 0);
 	UNTIL(result != -1);
 	CHECK(result == WSAEINTR || result == WSAENOTSOCK ||

@@ -273,6 +273,7 @@ static void signal_then_send(void *main_thread)
 	for (i = 0; i < 3; i++) {
 		nap(QUIET / 2);
 		pthread_kill(*(pthread_t *)main_thread, SIGUSR1);
+		UNTIL(signals > i);
 	}
 	nap(QUIET / 2);
 	snd(5);

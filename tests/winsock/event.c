@@ -64,7 +64,8 @@ TEST(bv2_auto_reset_releases_one_waiter)
 	struct thread *a = thread_start(wait_once, h);
 	struct thread *b = thread_start(wait_once, h);
 
-	nap(QUIET);
+	thread_waits(a);
+	thread_waits(b);
 	CHECK(SetEvent(h));
 	UNTIL(released == 1);
 	nap(QUIET);
@@ -197,7 +198,7 @@ TEST(bv10_others_may_take_one_meanwhile)
 	both[0] = event_new(false, false);
 	both[1] = event_new(false, false);
 	t = thread_start(wait_for_both, &result);
-	nap(QUIET / 2);
+	thread_waits(t);
 	CHECK(SetEvent(both[0]));
 	nap(QUIET / 2);
 	EQ(wait_for(both[0], 0), 0);

@@ -94,6 +94,8 @@ void nap(DWORD ms);		/* never alertable */
 struct thread;
 
 struct thread *thread_start(void (*fn)(void *), void *arg);
+/* Until it sleeps in the wait that it goes for; where nobody can tell, for QUIET. */
+void thread_waits(struct thread *t);
 void thread_join(struct thread *t);
 void __attribute__((noreturn)) thread_exit(void);
 unsigned long thread_id(void);

@@ -214,11 +214,9 @@ TEST(bcp6_nothing_there)
 	EQ(p.key, POISON);
 }
 
-static void close_port(void *unused)
+static void take_what_comes(void *p)
 {
-	(void)unused;
-	nap(QUIET);
-	CloseHandle(port);
+	*(struct packet *)p = take(LIMIT);
 }
 
 TEST(bcp7_port_closed_while_waiting)
@@ -227,12 +225,13 @@ TEST(bcp7_port_closed_while_waiting)
 	struct packet p;
 
 	port = port_new();
-	t = thread_start(close_port, NULL);
-	p = take(LIMIT);
+	t = thread_start(take_what_comes, &p);
+	thread_waits(t);
+	CHECK(CloseHandle(port));
+	thread_join(t);
 	CHECK(!p.ok);
 	EQ(p.error, ERROR_ABANDONED_WAIT_0);
 	CHECK(p.ov == NULL);
-	thread_join(t);
 }
 
 TEST(bcp8_posted_packets)
@@ -280,7 +279,7 @@ TEST(bcp9_done_at_once_is_behind_what_came_before)
 	expect_packet(second, 4);
 }
 
-static DWORD order[2];
+static volatile DWORD order[2];
 
 static void take_one(void *n)
 {
@@ -295,11 +294,11 @@ TEST(bcp9_last_waiter_wakes_first)
 
 	port = port_new();
 	a = thread_start(take_one, (void *)0);
-	nap(QUIET);
+	thread_waits(a);
 	b = thread_start(take_one, (void *)1);
-	nap(QUIET);
+	thread_waits(b);
 	CHECK(PostQueuedCompletionStatus(port, 1, 0, NULL));
-	nap(QUIET);
+	UNTIL(order[0] || order[1]);
 	CHECK(PostQueuedCompletionStatus(port, 2, 0, NULL));
 	thread_join(a);
 	thread_join(b);

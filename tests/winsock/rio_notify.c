@@ -493,7 +493,8 @@ TEST(br19_bv16_waiting_beside_a_taker)
 	EQ(rio.RIONotify(rig->cq), 0);
 	waiter = thread_start(wait_for_port, port);
 	taker = thread_start(take_one, port);
-	nap(QUIET);
+	thread_waits(waiter);
+	thread_waits(taker);
 	snd(5);
 	thread_join(taker);
 	rig_wait(rig, &res);

@@ -339,6 +339,7 @@ TEST(bp2_sleep_ex)
 	op = posted(10);
 	snd(5);
 	EQ(SleepEx(QUIET, FALSE), 0);
+	UNTIL(!got(op));
 	EQ(op->calls, 0);
 	EQ(SleepEx(0, TRUE), WAIT_IO_COMPLETION);
 	EQ(op->calls, 1);
