@@ -225,16 +225,18 @@ static inline void odg_vm_flags_set(struct vm_area_struct *vma,
 #endif
 }
 
-/* 6.6: the flag became a bit of the socket. */
+/* The flag became a bit of the socket: 6.6 of IPv4's, 6.7 of IPv6's. */
 static inline bool odg_sk_recverr(struct sock *sk)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 	if (sk->sk_family == AF_INET6)
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
 		return inet6_sk(sk)->recverr;
+#else
+		return inet6_test_bit(RECVERR6, sk);
+#endif
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 	return inet_sk(sk)->recverr;
 #else
-	if (sk->sk_family == AF_INET6)
-		return inet6_test_bit(RECVERR6, sk);
 	return inet_test_bit(RECVERR, sk);
 #endif
 }
