@@ -250,6 +250,16 @@ static void *odg_dump_header(struct sk_buff *skb, struct netlink_callback *cb,
 	return hdr;
 }
 
+/* @ret: what putting the attributes said; returns it. */
+static int odg_dump_end(struct sk_buff *skb, void *hdr, int ret)
+{
+	if (ret)
+		genlmsg_cancel(skb, hdr);
+	else
+		genlmsg_end(skb, hdr);
+	return ret;
+}
+
 static int odg_dump_binding(struct sk_buff *skb, struct netlink_callback *cb,
 			    struct odg_binding *binding,
 			    const struct odg_viewer *viewer)
@@ -263,10 +273,7 @@ static int odg_dump_binding(struct sk_buff *skb, struct netlink_callback *cb,
 
 	hdr = odg_dump_header(skb, cb, ODG_CMD_SOCK_GET);
 	ret = hdr ? odg_put_binding(skb, binding, viewer) : -EMSGSIZE;
-	if (!ret)
-		genlmsg_end(skb, hdr);
-	else if (hdr)
-		genlmsg_cancel(skb, hdr);
+	ret = odg_dump_end(skb, hdr, ret);
 out:
 	spin_unlock_bh(&binding->lock);
 	return ret;
@@ -330,11 +337,7 @@ static int odg_dump_port(struct sk_buff *skb, struct netlink_callback *cb,
 
 	hdr = odg_dump_header(skb, cb, ODG_CMD_PORT_GET);
 	ret = hdr ? odg_put_port(skb, port, viewer) : -EMSGSIZE;
-	if (!ret)
-		genlmsg_end(skb, hdr);
-	else if (hdr)
-		genlmsg_cancel(skb, hdr);
-	return ret;
+	return odg_dump_end(skb, hdr, ret);
 }
 
 /* cb->args[0] is the number to go on from. */
