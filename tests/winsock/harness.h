@@ -154,6 +154,15 @@ struct op {
 	unsigned long thread;
 };
 
+/* What the last completion routine was given, of whatever operation. */
+struct recorded {
+	volatile LONG calls;
+	DWORD error, transferred, flags;
+};
+
+extern struct recorded recorded;
+void CALLBACK record(DWORD error, DWORD n, LPWSAOVERLAPPED ov, DWORD flags);
+
 struct op *op_new(ULONG size);	/* no event; poisoned where results come */
 struct op *op_ev(ULONG size);	/* with a fresh event */
 struct op *op_of(LPWSAOVERLAPPED ov);

@@ -253,6 +253,17 @@ int recv_now(struct op *op)
 	return recv_now_on(R, op);
 }
 
+struct recorded recorded = { 0, POISON, POISON, POISON };
+
+void CALLBACK record(DWORD error, DWORD n, LPWSAOVERLAPPED ov, DWORD flags)
+{
+	(void)ov;
+	recorded.error = error;
+	recorded.transferred = n;
+	recorded.flags = flags;
+	recorded.calls++;
+}
+
 DWORD wait_op(struct op *op)
 {
 	return WSAWaitForMultipleEvents(1, &op->ov.hEvent, TRUE, LIMIT, FALSE);

@@ -48,30 +48,18 @@ TEST(bi2_done_at_once)
 	EQ(op->ov.InternalHigh, 0);
 }
 
-static volatile LONG calls;
-static DWORD routine_error, routine_bytes;
-
-static void CALLBACK routine(DWORD error, DWORD n, LPWSAOVERLAPPED ov, DWORD flags)
-{
-	(void)ov;
-	(void)flags;
-	routine_error = error;
-	routine_bytes = n;
-	calls++;
-}
-
 TEST(bi3_bi2_routine)
 {
 	struct op *op = op_new(1);
 	DWORD n = POISON, v = 0;
 
 	pair();
-	EQ(WSAIoctl(R, FIONREAD, NULL, 0, &v, sizeof(v), &n, &op->ov, routine), 0);
-	EQ(calls, 0);
+	EQ(WSAIoctl(R, FIONREAD, NULL, 0, &v, sizeof(v), &n, &op->ov, record), 0);
+	EQ(recorded.calls, 0);
 	EQ(SleepEx(LIMIT, TRUE), WAIT_IO_COMPLETION);
-	EQ(calls, 1);
-	EQ(routine_error, 0);
-	EQ(routine_bytes, 0);
+	EQ(recorded.calls, 1);
+	EQ(recorded.error, 0);
+	EQ(recorded.transferred, 0);
 }
 
 TEST(bi4_nonblocking)
@@ -172,10 +160,10 @@ TEST(bi7_bs13_d10_unknown_code_overlapped)
 	EQ(io(0x1234, NULL, 0, NULL, 0, &n, &op->ov), WSA_IO_PENDING);
 	EQ(done(op), WSAEOPNOTSUPP);
 	EQ((uint32_t)op->ov.Internal, 0xC00000BBU);
-	EQ(WSAIoctl(R, 0x1234, NULL, 0, NULL, 0, &n, &op->ov, routine), SOCKET_ERROR);
+	EQ(WSAIoctl(R, 0x1234, NULL, 0, NULL, 0, &n, &op->ov, record), SOCKET_ERROR);
 	EQ(WSAGetLastError(), WSA_IO_PENDING);
 	EQ(SleepEx(LIMIT, TRUE), WAIT_IO_COMPLETION);
-	EQ(routine_error, WSAEOPNOTSUPP);
+	EQ(recorded.error, WSAEOPNOTSUPP);
 }
 
 TEST(bi8_base_handle)

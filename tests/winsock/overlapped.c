@@ -242,17 +242,6 @@ TEST(brx8_d3_no_overlapped_attribute_blocks_though_nonblocking)
 	thread_join(t);
 }
 
-static volatile LONG routine_calls;
-
-static void CALLBACK count_calls(DWORD error, DWORD n, LPWSAOVERLAPPED ov, DWORD flags)
-{
-	(void)error;
-	(void)n;
-	(void)ov;
-	(void)flags;
-	routine_calls++;
-}
-
 TEST(brx9_routine_without_overlapped_is_ignored)
 {
 	struct op *op = op_new(10);
@@ -261,10 +250,10 @@ TEST(brx9_routine_without_overlapped_is_ignored)
 	pair();
 	snd(3);
 	EQ(WSARecvFrom(R, &op->buf, 1, &op->bytes, &op->flags, NULL, NULL, NULL,
-		       count_calls), 0);
+		       record), 0);
 	EQ(op->bytes, 3);
 	EQ(WSAWaitForMultipleEvents(1, &never, FALSE, QUIET, TRUE), WSA_WAIT_TIMEOUT);
-	EQ(routine_calls, 0);
+	EQ(recorded.calls, 0);
 }
 
 TEST(brx10_no_event_completes_silently)

@@ -458,17 +458,6 @@ TEST(a11_no_overlapped_attribute_blocks)
 	thread_join(t);
 }
 
-static volatile LONG routine_calls;
-
-static void CALLBACK count_calls(DWORD error, DWORD n, LPWSAOVERLAPPED ov, DWORD flags)
-{
-	(void)error;
-	(void)n;
-	(void)ov;
-	(void)flags;
-	routine_calls++;
-}
-
 TEST(a12_no_overlapped_attribute_no_routine)
 {
 	struct op *op = op_new(10);
@@ -476,10 +465,10 @@ TEST(a12_no_overlapped_attribute_no_routine)
 
 	pair_plain();
 	snd(3);
-	EQ(post_cr(op, count_calls), 0);
+	EQ(post_cr(op, record), 0);
 	EQ(op->bytes, 3);
 	EQ(WSAWaitForMultipleEvents(1, &never, FALSE, QUIET, TRUE), WSA_WAIT_TIMEOUT);
-	EQ(routine_calls, 0);
+	EQ(recorded.calls, 0);
 }
 
 TEST(a13_a21_overlapped_no_access)

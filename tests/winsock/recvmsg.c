@@ -563,30 +563,18 @@ TEST(brm9_dual_stack)
 	EQ(c->cmsg_len, sizeof(*c) + 8);
 }
 
-static volatile LONG calls;
-static DWORD routine_error, routine_bytes, routine_flags;
-
-static void CALLBACK routine(DWORD error, DWORD n, LPWSAOVERLAPPED ov, DWORD flags)
-{
-	(void)ov;
-	routine_error = error;
-	routine_bytes = n;
-	routine_flags = flags;
-	calls++;
-}
-
 TEST(brm10_routine_of_a_truncated_one)
 {
 	pair();
 	get_it();
 	EQ(ask_for(IP_PKTINFO), 0);
 	m.msg.Control.len = 1;
-	EQ(recv_msg(R, &m.msg, NULL, &m.ov, routine), SOCKET_ERROR);
+	EQ(recv_msg(R, &m.msg, NULL, &m.ov, record), SOCKET_ERROR);
 	EQ(WSAGetLastError(), WSA_IO_PENDING);
 	snd(5);
 	EQ(SleepEx(LIMIT, TRUE), WAIT_IO_COMPLETION);
-	EQ(calls, 1);
-	EQ(routine_error, WSAEMSGSIZE);
-	EQ(routine_bytes, 5);
-	EQ(routine_flags, 0);
+	EQ(recorded.calls, 1);
+	EQ(recorded.error, WSAEMSGSIZE);
+	EQ(recorded.transferred, 5);
+	EQ(recorded.flags, 0);
 }

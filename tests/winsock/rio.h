@@ -69,16 +69,13 @@ static inline RIO_RQ make_rq(SOCKET s, RIO_CQ cq, ULONG receives, ULONG sends)
 	return rio.RIOCreateRequestQueue(s, receives, 1, sends, 1, cq, cq, NULL);
 }
 
-/* rig_new - R and S on the loopback, R with a request queue for receives */
-static inline struct rig *
-rig_new_notified(ULONG receives, DWORD cq_size, RIO_NOTIFICATION_COMPLETION *how)
+/* rig_on - R and S bound to the loopback; for @s, which is one of them, the queues */
+static inline struct rig *rig_on(SOCKET s, ULONG receives, ULONG sends,
+				 DWORD cq_size, RIO_NOTIFICATION_COMPLETION *how)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
 
-	rio_start();
-	R = rio_udp();
 	bind_lo(R, &RA);
-	S = udp(WSA_FLAG_OVERLAPPED);
 	bind_lo(S, &SA);
 	rig->size = page_size();
 	rig->mem = pages(1);
@@ -87,11 +84,21 @@ rig_new_notified(ULONG receives, DWORD cq_size, RIO_NOTIFICATION_COMPLETION *how
 	CHECK(rig->id != RIO_INVALID_BUFFERID);
 	rig->cq = rio.RIOCreateCompletionQueue(cq_size, how);
 	CHECK(rig->cq != RIO_INVALID_CQ);
-	rig->rq = rio.RIOCreateRequestQueue(R, receives, 1, 0, 1, rig->cq,
+	rig->rq = rio.RIOCreateRequestQueue(s, receives, 1, sends, 1, rig->cq,
 					    rig->cq, (PVOID)RIG_CONTEXT);
 	CHECK(rig->rq != RIO_INVALID_RQ);
 	rig->context = RIG_CONTEXT;
 	return rig;
+}
+
+/* rig_new - R with a request queue for receives */
+static inline struct rig *
+rig_new_notified(ULONG receives, DWORD cq_size, RIO_NOTIFICATION_COMPLETION *how)
+{
+	rio_start();
+	R = rio_udp();
+	S = udp(WSA_FLAG_OVERLAPPED);
+	return rig_on(R, receives, 0, cq_size, how);
 }
 
 static inline struct rig *rig_new(ULONG receives, DWORD cq_size)

@@ -11,29 +11,14 @@
 #define CONTROL_AT	2176	/* control data */
 #define FLAGS_AT	2432
 
-/* send_rig - R and S on the loopback, S sends by registered I/O */
+/* send_rig - S sends by registered I/O */
 static struct rig *send_rig(ULONG sends, DWORD cq_size,
 			    RIO_NOTIFICATION_COMPLETION *how)
 {
-	struct rig *rig = calloc(1, sizeof(*rig));
-
 	rio_start();
 	R = udp(WSA_FLAG_OVERLAPPED);
-	bind_lo(R, &RA);
 	S = rio_udp();
-	bind_lo(S, &SA);
-	rig->size = page_size();
-	rig->mem = pages(1);
-	memset(rig->mem, POISON_BYTE, rig->size);
-	rig->id = rio.RIORegisterBuffer(rig->mem, (DWORD)rig->size);
-	CHECK(rig->id != RIO_INVALID_BUFFERID);
-	rig->cq = rio.RIOCreateCompletionQueue(cq_size, how);
-	CHECK(rig->cq != RIO_INVALID_CQ);
-	rig->rq = rio.RIOCreateRequestQueue(S, 2, 1, sends, 1, rig->cq, rig->cq,
-					    (PVOID)RIG_CONTEXT);
-	CHECK(rig->rq != RIO_INVALID_RQ);
-	rig->context = RIG_CONTEXT;
-	return rig;
+	return rig_on(S, 2, sends, cq_size, how);
 }
 
 static void connect_it(void)

@@ -299,18 +299,6 @@ TEST(btx13_array_captured)
 	r_has("captured");
 }
 
-static volatile LONG calls;
-static DWORD routine_error, routine_bytes, routine_flags;
-
-static void CALLBACK routine(DWORD error, DWORD n, LPWSAOVERLAPPED ov, DWORD flags)
-{
-	(void)ov;
-	routine_error = error;
-	routine_bytes = n;
-	routine_flags = flags;
-	calls++;
-}
-
 TEST(btx14_a73_routine)
 {
 	struct op *op = op_new(1);
@@ -318,17 +306,16 @@ TEST(btx14_a73_routine)
 	int rc;
 
 	pair();
-	routine_flags = POISON;
 	rc = WSASendTo(S, &b, 1, NULL, 0, (struct sockaddr *)&RA, sizeof(RA), &op->ov,
-		       routine);
+		       record);
 	if (rc)
 		EQ(WSAGetLastError(), WSA_IO_PENDING);
-	EQ(calls, 0);
+	EQ(recorded.calls, 0);
 	EQ(SleepEx(LIMIT, TRUE), WAIT_IO_COMPLETION);
-	EQ(calls, 1);
-	EQ(routine_error, 0);
-	EQ(routine_bytes, 7);
-	EQ(routine_flags, 0);
+	EQ(recorded.calls, 1);
+	EQ(recorded.error, 0);
+	EQ(recorded.transferred, 7);
+	EQ(recorded.flags, 0);
 }
 
 TEST(btx14_completion_port)
