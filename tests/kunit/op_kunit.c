@@ -8,6 +8,7 @@
 #include <kunit/test.h>
 #include <linux/completion.h>
 #include <linux/in.h>
+#include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/net.h>
 #include <linux/odgram.h>
@@ -60,7 +61,7 @@ static int op_test_init(struct kunit *test)
 					       IPPROTO_UDP, &t->sock), 0);
 	t->addr.sin_family = AF_INET;
 	t->addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	KUNIT_ASSERT_EQ(test, kernel_bind(t->sock, (struct sockaddr *)&t->addr,
+	KUNIT_ASSERT_EQ(test, kernel_bind(t->sock, (void *)&t->addr,
 					  sizeof(t->addr)), 0);
 	KUNIT_ASSERT_GT(test, kernel_getsockname(t->sock,
 						 (struct sockaddr *)&t->addr),
@@ -115,6 +116,19 @@ static int op_send(struct op_test *t)
 	return kernel_sendmsg(t->sock, &msg, &vec, 1, 1);
 }
 
+/* Send what completes an op, and wait for it: another CPU may be who delivers. */
+static void op_deliver(struct kunit *test)
+{
+	struct op_test *t = test->priv;
+	u64 prod = READ_ONCE(t->port->ring.prod);
+	unsigned long until = jiffies + 60 * HZ;
+
+	KUNIT_ASSERT_EQ(test, op_send(t), 1);
+	while (READ_ONCE(t->port->ring.prod) == prod && time_before(jiffies, until))
+		cond_resched();
+	KUNIT_ASSERT_EQ(test, READ_ONCE(t->port->ring.prod), prod + 1);
+}
+
 /* recv(2) of a datagram that found no op. */
 static void op_read_queue(struct op_test *t)
 {
@@ -147,7 +161,7 @@ static void op_completes_in_posting_order(struct kunit *test)
 	for (i = 0; i < 8; i++)
 		KUNIT_ASSERT_NE(test, op_post(t, i), 0ULL);
 	for (i = 0; i < 8; i++)
-		KUNIT_ASSERT_EQ(test, op_send(t), 1);
+		op_deliver(test);
 
 	KUNIT_ASSERT_EQ(test, odg_port_unread(t->port), 8);
 	for (i = 0; i < 8; i++) {
@@ -176,7 +190,7 @@ static void op_completed_cannot_be_cancelled(struct kunit *test)
 	struct op_test *t = test->priv;
 	u64 id = op_post(t, 7);
 
-	KUNIT_ASSERT_EQ(test, op_send(t), 1);
+	op_deliver(test);
 	KUNIT_EXPECT_EQ(test, op_cancel(t, id), -ENOENT);
 	KUNIT_EXPECT_EQ(test, odg_port_unread(t->port), 1);
 }
@@ -203,7 +217,7 @@ static void op_cancel_leaves_the_datagram_to_the_next(struct kunit *test)
 
 	op_post(t, 2);
 	KUNIT_ASSERT_EQ(test, op_cancel(t, first), 1);
-	KUNIT_ASSERT_EQ(test, op_send(t), 1);
+	op_deliver(test);
 	KUNIT_ASSERT_EQ(test, odg_port_unread(t->port), 2);
 	KUNIT_EXPECT_EQ(test, op_cqe(t, 1)->user_data, 2ULL);
 	KUNIT_EXPECT_EQ(test, op_cqe(t, 1)->full_len, 1);
@@ -246,7 +260,7 @@ static void op_no_room_until_read(struct kunit *test)
 		KUNIT_ASSERT_NE(test, op_post(t, i), 0ULL);
 	KUNIT_EXPECT_EQ(test, op_post(t, i), 0ULL);
 	for (i = 0; i < ENTRIES; i++)
-		KUNIT_ASSERT_EQ(test, op_send(t), 1);
+		op_deliver(test);
 	KUNIT_EXPECT_EQ(test, op_post(t, i), 0ULL);
 	op_release_all(t);
 	KUNIT_EXPECT_NE(test, op_post(t, i), 0ULL);
@@ -265,15 +279,18 @@ static void op_table_is_made_as_it_is_needed(struct kunit *test)
 		KUNIT_ASSERT_NE(test, op_post(t, i), 0ULL);
 	KUNIT_EXPECT_EQ(test, t->port->op_chunks, chunks);
 
-	/* and no more, however often they are used */
+	/*
+	 * And no more, however often they are used, but for what a CPU that has
+	 * delivered did not put back yet.
+	 */
 	for (round = 0; round < 20; round++) {
 		for (i = 0; i < ENTRIES; i++)
-			KUNIT_ASSERT_EQ(test, op_send(t), 1);
+			op_deliver(test);
 		op_release_all(t);
 		for (i = 0; i < ENTRIES; i++)
 			KUNIT_ASSERT_NE(test, op_post(t, i), 0ULL);
 	}
-	KUNIT_EXPECT_EQ(test, t->port->op_chunks, chunks);
+	KUNIT_EXPECT_LE(test, t->port->op_chunks, chunks + 1);
 }
 
 static void op_is_found_by_its_number_alone(struct kunit *test)
