@@ -83,7 +83,7 @@ static inline bool odg_hook_gets_joined(const struct sk_buff *skb)
 #endif
 }
 
-/* By 7.3 UDP-Lite is gone, and its counters with it. */
+/* 7.1: UDP-Lite is gone, and its counters with it. */
 #ifdef IS_UDPLITE
 #define ODG_UDP_INC_STATS(net, field) __UDP_INC_STATS(net, field, 0)
 #else
@@ -241,7 +241,7 @@ static inline bool odg_sk_recverr(struct sock *sk)
 #endif
 }
 
-/* 6.7: the group's flag got a name of its own; the old one was a command's. */
+/* 6.8: the group's flag got a name of its own; the old one was a command's. */
 #ifdef GENL_MCAST_CAP_NET_ADMIN
 #define ODG_GENL_MCAST_NET_ADMIN GENL_MCAST_CAP_NET_ADMIN
 #else
