@@ -79,6 +79,17 @@ TEST(bk14_closed_before_the_result_was_asked_for)
 	CHECK(letters(op->data, 5));
 }
 
+static void bind_port(SOCKET s, unsigned short port, int expect)
+{
+	struct sockaddr_in a;
+
+	memset(&a, 0, sizeof(a));
+	a.sin_family = AF_INET;
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	a.sin_port = port;
+	EQ(bind(s, (struct sockaddr *)&a, sizeof(a)), expect);
+}
+
 static void blocking_recv(void *result)
 {
 	*(volatile int *)result = recv_now(op_new(10));
@@ -93,6 +104,31 @@ TEST(bk18_closed_under_a_blocking_call)
 	t = thread_start(blocking_recv, (void *)&result);
 	thread_waits(t);
 	EQ(closesocket(R), 0);
+	UNTIL(result != -1);
+	CHECK(result == WSAEINTR || result == WSAENOTSOCK ||
+	      result == WSA_OPERATION_ABORTED);
+	thread_join(t);
+}
+
+static void blocking_peek(void *result)
+{
+	struct op *op = op_new(10);
+
+	op->flags = MSG_PEEK;
+	*(volatile int *)result = recv_now(op);
+}
+
+TEST(a61_bk18_closed_under_a_blocking_peek)
+{
+	volatile int result = -1;
+	struct thread *t;
+
+	pair();
+	t = thread_start(blocking_peek, (void *)&result);
+	nap(QUIET);
+	EQ(closesocket(R), 0);
+	/* Nor does the peek keep the port. */
+	bind_port(udp(0), RA.sin_port, 0);
 	UNTIL(result != -1);
 	CHECK(result == WSAEINTR || result == WSAENOTSOCK ||
 	      result == WSA_OPERATION_ABORTED);
@@ -206,17 +242,6 @@ TEST(a47_completed_before_the_thread_ended)
 #include <sys/wait.h>
 #define KILL_PROCESS()	kill(getpid(), SIGKILL)
 #endif
-
-static void bind_port(SOCKET s, unsigned short port, int expect)
-{
-	struct sockaddr_in a;
-
-	memset(&a, 0, sizeof(a));
-	a.sin_family = AF_INET;
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	a.sin_port = port;
-	EQ(bind(s, (struct sockaddr *)&a, sizeof(a)), expect);
-}
 
 TEST_NOT_STARTED(a100_killed_while_pending)
 {

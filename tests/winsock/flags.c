@@ -79,6 +79,17 @@ TEST(a61_peek_at_a_larger_one)
 	EQ(next->bytes, 6);
 }
 
+TEST(a61_brx16_peek_after_shutdown)
+{
+	struct op *op = op_new(10);
+
+	pair();
+	EQ(shutdown(R, SD_RECEIVE), 0);
+	EQ(with_flags(op, MSG_PEEK, false), WSAESHUTDOWN);
+	snd(5);
+	EQ(with_flags(op, MSG_PEEK, false), WSAESHUTDOWN);
+}
+
 /* The page allows it for nonoverlapped sockets only: refused, not pending. */
 TEST(a62_d2_peek_overlapped_is_refused)
 {

@@ -24,6 +24,7 @@ static void before(void)
 	odgw_queues_lock();
 	odgw_waiters_lock();
 	odgw_assoc_lock();
+	odgw_ready_lock();
 	odgw_entry_lock();
 	odgw_leaf_lock();
 	odgw_netevents_lock();
@@ -40,6 +41,7 @@ static void after(void)
 	odgw_netevents_unlock();
 	odgw_leaf_unlock();
 	odgw_entry_unlock();
+	odgw_ready_unlock();
 	odgw_assoc_unlock();
 	odgw_waiters_unlock();
 	odgw_queues_unlock();
@@ -56,6 +58,7 @@ static void in_child(void)
 	odgw_assoc_forked();
 	odgw_netevents_forked();
 	odgw_change_forked();
+	odgw_ready_forked();
 	odgw_queues_forked();
 	odgw_waiters_forked();
 	odgw_thread_forked();

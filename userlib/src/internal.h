@@ -14,6 +14,7 @@
  *   queue      struct odgw_queue.lock: the process's before those of ports
  *   waiter.c   threads that wait for one op
  *   assoc.c    ports and events of sockets
+ *   ready.c    calls that sleep until their socket is ready
  *   entry.c    growth of the table of sockets (look-ups take no lock)
  *   multicast.c the groups that sockets have joined
  *   netevents.c the sockets that an event is selected for
@@ -331,6 +332,15 @@ int odgw_socket_adopt(pid_t pid, int fd, DWORD flags, int *copy);
 int odgw_socket_duplicate(HANDLE h, bool inherit, HANDLE *copy);
 int odgw_socket_close_handle(HANDLE h);
 void odgw_socket_close_all(void);
+
+/* ready.c: calls that sleep until their socket is ready (receive.h) */
+
+void odgw_ready_closing(int fd);	/* end those that sleep on that socket */
+/* A descriptor is closed, and @to names the same socket: it is what they use now. */
+void odgw_ready_renamed(int fd, int to);
+void odgw_ready_lock(void);
+void odgw_ready_unlock(void);
+void odgw_ready_forked(void);
 
 /* address.c */
 

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
  * MSG_PEEK: the kernel's own, what is queued stays queued.  The datagram is shown
- * as a completion, so that it is reported like one.  No locks.
+ * as a completion, so that it is reported like one.  It sleeps, if it has to, in
+ * ready.c.  No locks.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "receive.h"
@@ -66,9 +69,27 @@ static void show_control(struct odg_cqe_wide *wide, struct msghdr *msg)
 	}
 }
 
-static int look(const struct odgw_receive *r, struct iovec *iov,
-		struct odg_cqe_wide *wide)
+/* What is asked, and where the answer goes. */
+struct look {
+	const struct odgw_receive *r;
+	struct iovec *iov;
+	struct odg_cqe_wide *wide;
+};
+
+/* is_shut - for receiving: what waits is not to be had any more */
+static bool is_shut(int fd)
 {
+	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+	struct timespec at_once = { 0 };
+
+	return syscall(SYS_ppoll, &p, 1, &at_once, NULL, 0) == 1 &&
+	       p.revents & POLLRDHUP;
+}
+
+/* look - by syscall(2), which is no cancellation point */
+static int look(int fd, void *arg)
+{
+	const struct look *l = arg;
 	union {
 		struct cmsghdr align;
 		char bytes[256];
@@ -77,79 +98,60 @@ static int look(const struct odgw_receive *r, struct iovec *iov,
 	struct msghdr msg = {
 		.msg_name = &from,
 		.msg_namelen = sizeof(from),
-		.msg_iov = iov,
-		.msg_iovlen = r->nr_buffers,
+		.msg_iov = l->iov,
+		.msg_iovlen = l->r->nr_buffers,
 		.msg_control = &control,
 		.msg_controllen = sizeof(control),
 	};
-	/* No cancellation point, unlike recvmsg(). */
-	long n = syscall(SYS_recvmsg, r->sock.fd, &msg, MSG_PEEK | MSG_DONTWAIT);
+	long n = syscall(SYS_recvmsg, fd, &msg, MSG_PEEK | MSG_DONTWAIT);
 
 	if (n < 0)
-		return errno == EAGAIN ? WSAEWOULDBLOCK :
-					 odgw_wsa_from_errno(errno);
-	*wide = (struct odg_cqe_wide){
+		return odgw_wsa_from_errno(errno);
+	*l->wide = (struct odg_cqe_wide){
 		.cqe.len = (uint16_t)n,
 		.cqe.status = msg.msg_flags & MSG_TRUNC ? -EMSGSIZE : 0,
 	};
-	show_sender(&wide->cqe, &from);
-	show_control(wide, &msg);
+	show_sender(&l->wide->cqe, &from);
+	show_control(l->wide, &msg);
 	return 0;
 }
 
-static int sleep_and_look(const struct odgw_receive *r, struct iovec *iov,
-			  struct odg_cqe_wide *wide)
-{
-	struct pollfd fds[1 + ODGW_SLEEP_SPARE] = {
-		{ .fd = r->sock.fd, .events = POLLIN },
-	};
-	uint64_t deadline = odgw_call_deadline(r->sock.fd, SO_RCVTIMEO);
-	int err, slept;
-
-	do {
-		odgw_apc_run();
-		slept = odgw_sleep(fds, 1, deadline, true);
-		if (slept < 0)
-			return -slept;
-		err = look(r, iov, wide);
-	} while (err == WSAEWOULDBLOCK && slept != ODGW_TIMED_OUT);
-	return err == WSAEWOULDBLOCK ? WSAETIMEDOUT : err;
-}
-
-/* await - look when there is something; @iov is freed if the thread is cancelled */
-static int await(const struct odgw_receive *r, struct iovec *iov, void *allocated,
-		 struct odg_cqe_wide *wide)
+/* await - @allocated is freed if the thread is cancelled */
+static int await(struct look *l, void *allocated)
 {
 	int err;
 
 	pthread_cleanup_push(free, allocated);
-	err = sleep_and_look(r, iov, wide);
+	err = odgw_call_ready(l->r->sock.fd, SO_RCVTIMEO, EPOLLIN, look, l);
 	pthread_cleanup_pop(0);
 	return err;
 }
 
 int odgw_peek(const struct odgw_receive *r, struct odg_cqe_wide *wide)
 {
-	struct iovec few[ODGW_FEW_SEGS], *many = NULL, *iov = few;
+	struct iovec few[ODGW_FEW_SEGS], *many = NULL;
+	struct look l = { .r = r, .iov = few, .wide = wide };
 	int err;
 	DWORD i;
 
 	if (!odgw_socket_port(r->sock.fd))
 		return WSAEINVAL;
+	if (is_shut(r->sock.fd))
+		return WSAESHUTDOWN;
 	if (r->nr_buffers > ODGW_FEW_SEGS) {
-		iov = many = malloc(r->nr_buffers * sizeof(*iov));
-		if (!iov)
+		l.iov = many = malloc(r->nr_buffers * sizeof(*many));
+		if (!many)
 			return WSAENOBUFS;
 	}
 	for (i = 0; i < r->nr_buffers; i++)
-		iov[i] = (struct iovec){
+		l.iov[i] = (struct iovec){
 			.iov_base = r->buffers[i].buf,
 			.iov_len = r->buffers[i].len,
 		};
 
-	err = look(r, iov, wide);
+	err = look(r->sock.fd, &l);
 	if (err == WSAEWOULDBLOCK && !odgw_socket_is_nonblocking(r->sock.fd))
-		err = await(r, iov, many, wide);
+		err = await(&l, many);
 	free(many);
 	return err;
 }

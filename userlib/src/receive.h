@@ -46,4 +46,16 @@ int odgw_call(int fd, int option, odgw_start start, void *arg,
 	      struct odg_cqe_wide *cqe);
 uint64_t odgw_call_deadline(int fd, int option);
 
+/* ready.c: a call that tries again whenever its socket is ready */
+
+/* Without waiting: WSAEWOULDBLOCK, or the call's end.  A lock is held. */
+typedef int (*odgw_attempt)(int fd, void *arg);
+
+/*
+ * Try, and sleep alertably for @events (epoll(7)) as long as there is nothing to be
+ * done and the socket's @option allows.  WSAETIMEDOUT; WSAEINTR: it was closed.
+ */
+int odgw_call_ready(int fd, int option, uint32_t events, odgw_attempt attempt,
+		    void *arg);
+
 #endif /* ODGRAM_RECEIVE_H */

@@ -35,6 +35,7 @@ static void forget(int fd, unsigned int was)
 		odgw_leaf_forget(fd);
 	odgw_netevents_closing(fd);
 	odgw_change_closing(fd);
+	odgw_ready_closing(fd);
 	odgw_queues_forget_socket(fd);
 	odgw_assoc_forget(fd);
 }
@@ -335,6 +336,7 @@ static int forget_and_close(int fd)
 	} else {
 		odgw_queues_rename(fd, other);
 		odgw_rio_socket_renamed(fd, other);
+		odgw_ready_renamed(fd, other);
 	}
 	forget(fd, was);
 	return odgw_close(fd) ? odgw_wsa_from_errno(errno) : 0;
