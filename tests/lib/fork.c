@@ -46,7 +46,7 @@ static bool readable(int fd)
 static void an_event_has_a_bell_in_each(void **state)
 {
 	HANDLE set = CreateEventW(NULL, TRUE, TRUE, NULL);
-	HANDLE h = WSACreateEvent();
+	HANDLE h = CreateEventW(NULL, TRUE, FALSE, NULL);
 	struct odgw_event *ev = odgw_event_get(h);
 	pid_t pid;
 
@@ -190,14 +190,25 @@ static void threads_are_left_behind(void **state)
 	assert_true(CloseHandle(other));
 }
 
+/* Events, ports and threads need no WSAStartup(). */
+static void before_startup_too(void **state)
+{
+	an_event_has_a_bell_in_each(state);
+	a_port_has_its_own_takers(state);
+	threads_are_left_behind(state);
+}
+
+#define TEST(fn)	cmocka_unit_test_setup_teardown(fn, wsa_setup, wsa_teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_event_has_a_bell_in_each),
-		cmocka_unit_test(an_event_of_a_socket_too),
-		cmocka_unit_test(a_port_has_its_own_takers),
-		cmocka_unit_test(threads_are_left_behind),
+		cmocka_unit_test(before_startup_too),
+		TEST(an_event_has_a_bell_in_each),
+		TEST(an_event_of_a_socket_too),
+		TEST(a_port_has_its_own_takers),
+		TEST(threads_are_left_behind),
 	};
 
-	return cmocka_run_group_tests_name("fork", tests, wsa_setup, wsa_teardown);
+	return cmocka_run_group_tests_name("fork", tests, NULL, NULL);
 }

@@ -5,11 +5,12 @@
  * parent's.  What threads sleep on it makes anew, or a wake-up would reach either.
  *
  * Every lock is taken before the fork, outermost first, so the child finds all
- * of them free and what they protect whole.
+ * of them free and what they protect whole.  That is so from the start: events,
+ * threads and completion ports need no WSAStartup().
  */
 #include "iocp.h"
 
-static atomic_bool fork_child;
+static atomic_bool fork_child;		/* of a process with ports of its own */
 
 bool odgw_is_fork_child(void)
 {
@@ -52,14 +53,14 @@ static void after(void)
 
 static void in_child(void)
 {
-	atomic_store_explicit(&fork_child, true, memory_order_relaxed);
 	odgw_watch_forked();
 	odgw_handle_forked();
 	odgw_assoc_forked();
 	odgw_netevents_forked();
 	odgw_change_forked();
 	odgw_ready_forked();
-	odgw_queues_forked();
+	if (odgw_queues_forked())
+		atomic_store_explicit(&fork_child, true, memory_order_relaxed);
 	odgw_waiters_forked();
 	odgw_thread_forked();
 	after();
@@ -67,7 +68,7 @@ static void in_child(void)
 	odgw_rio_shutdown();
 }
 
-void odgw_fork_watch(void)
+static void __attribute__((constructor)) watch(void)
 {
 	pthread_atfork(before, after, in_child);
 }

@@ -609,7 +609,7 @@ bool odgw_apc_run(void);
 
 /* fork.c */
 
-void odgw_fork_watch(void);
+/* Its parent may have had ops in flight. */
 bool odgw_is_fork_child(void);
 
 #pragma GCC visibility pop

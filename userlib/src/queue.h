@@ -186,7 +186,7 @@ void odgw_queues_forget_socket(int fd);
 void odgw_queues_shutdown(void);
 void odgw_queues_lock(void);
 void odgw_queues_unlock(void);
-void odgw_queues_forked(void);
+bool odgw_queues_forked(void);		/* whether there was a port */
 void odgw_queue_forget(struct odgw_queue *q);	/* fini in the child */
 
 /*

@@ -97,16 +97,20 @@ void odgw_queues_unlock(void)
 }
 
 /* In the child, locks held: the ops are the parent's, and so are the ports. */
-void odgw_queues_forked(void)
+bool odgw_queues_forked(void)
 {
 	struct odgw_queue *q;
+	bool any = false;
 
 	for (q = queues; q; q = q->next) {
 		odgw_queue_drop_notes(q);
-		if (q->chan)
-			odgw_chan_forget(q->chan);
+		if (!q->chan)
+			continue;
+		any = true;
+		odgw_chan_forget(q->chan);
 		q->chan = NULL;
 	}
+	return any;
 }
 
 /* Cancelling */

@@ -10,7 +10,6 @@
 #define HIGHEST		MAKEWORD(2, 2)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
 atomic_uint odgw_startups;
 
 /* negotiate - the version to speak, or 0 */
@@ -37,7 +36,6 @@ int WSAAPI WSAStartup(WORD wVersionRequested, LPWSADATA data)
 	if (!data || !odgw_probe_write(&probe, data, sizeof(*data)))
 		return odgw_leave_failed(0), WSAEFAULT;
 
-	pthread_once(&once, odgw_fork_watch);
 	*data = (WSADATA){
 		.wVersion = version,
 		.wHighVersion = HIGHEST,
