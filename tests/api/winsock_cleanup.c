@@ -2,8 +2,9 @@
 /*
  * The last WSACleanup() while something of an op that has completed is still to be
  * told: the others are taken off the socket all the same.  The socket is none of the
- * library's, which does not close it.
+ * library's, which does not close it.  And while a call waits for a change.
  */
+#include <malloc.h>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -93,11 +94,45 @@ static void bw8_beside_a_packet_that_is_not_taken(void **state)
 	assert_true(CloseHandle(port));
 }
 
+static void clean_up_a_change(void)
+{
+	WSAOVERLAPPED ov = { .Internal = 0 };
+	WSADATA data;
+	DWORD n;
+	SOCKET s;
+
+	assert_int_equal(WSAStartup(MAKEWORD(2, 2), &data), 0);
+	s = WSASocketW(AF_INET, SOCK_DGRAM, 0, NULL, 0, WSA_FLAG_OVERLAPPED);
+	assert_int_equal(WSAIoctl(s, SIO_ADDRESS_LIST_CHANGE, NULL, 0, NULL, 0, &n, &ov, NULL),
+			 SOCKET_ERROR);
+	assert_int_equal(WSAGetLastError(), WSA_IO_PENDING);
+	assert_int_equal(WSACleanup(), 0);
+	assert_int_equal(ov.Internal, 0xC0000120);
+}
+
+static void bw8_a_change_that_does_not_come(void **state)
+{
+	enum { TIMES = 25 };
+	size_t before = 0;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2 * TIMES; i++) {
+		if (i == TIMES)
+			before = mallinfo2().uordblks;
+		clean_up_a_change();
+	}
+	/* What it waits for are two addresses. */
+	assert_in_range(mallinfo2().uordblks, 0,
+			before + TIMES * sizeof(struct sockaddr_storage));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bw8_beside_a_routine_that_is_due),
 		cmocka_unit_test(bw8_beside_a_packet_that_is_not_taken),
+		cmocka_unit_test(bw8_a_change_that_does_not_come),
 	};
 
 	return cmocka_run_group_tests_name("winsock cleanup", tests, NULL, NULL);

@@ -24,9 +24,11 @@
 #include "route.h"
 
 struct odgw_change {
+	atomic_uint users;		/* the op, and who starts it */
 	int socket;			/* what the call was made on */
 	int fd;				/* the op's socket; -1: it is closed */
 	bool happened;
+	bool blocks;			/* the caller's, who ends it in a child, too */
 	int family;
 	bool of_route;
 	struct sockaddr_storage to, from;
@@ -37,7 +39,14 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct odgw_change *changes;
 static bool listening;
 
-static void discard(void *arg)
+static void put(struct odgw_change *c)
+{
+	if (atomic_fetch_sub(&c->users, 1) == 1)
+		free(c);
+}
+
+/* end - it waits for nothing any more, and has a user less */
+static void end(void *arg)
 {
 	struct odgw_change *c = arg, **p;
 
@@ -46,10 +55,11 @@ static void discard(void *arg)
 		;
 	if (*p)
 		*p = c->next;
-	pthread_mutex_unlock(&lock);
 	if (c->fd >= 0)
 		odgw_close(c->fd);
-	free(c);
+	c->fd = -1;
+	pthread_mutex_unlock(&lock);
+	put(c);
 }
 
 /* is_other - whether what @c waits for is now so; lock held */
@@ -210,14 +220,14 @@ static int start(struct odg_port *port, struct odgw_ticket *ticket, void *arg)
 	return ret < 0 ? ret : 0;
 }
 
-/* ended - by a change, or by a cancel */
+/* ended - by a change, a cancel, or the last WSACleanup(), which may come as it starts */
 static void ended(const struct odgw_op *op, const struct odg_cqe_wide *cqe,
-		  struct odgw_end *end)
+		  struct odgw_end *how)
 {
 	(void)cqe;
 	if (op->change->happened)
-		*end = (struct odgw_end){ .status = STATUS_SUCCESS };
-	discard(op->change);
+		*how = (struct odgw_end){ .status = STATUS_SUCCESS };
+	end(op->change);
 }
 
 /* make - NULL, and *err says why */
@@ -229,6 +239,7 @@ static struct odgw_change *make(const struct odgw_socket *sock,
 	*err = WSAENOBUFS;
 	if (!c)
 		return NULL;
+	atomic_init(&c->users, 1);
 	c->socket = sock->fd;
 	c->family = sock->family;
 	c->fd = deaf_socket();
@@ -256,7 +267,8 @@ static int block(const struct odgw_socket *sock, struct odgw_change *c)
 	struct odg_cqe_wide cqe;
 	int err;
 
-	pthread_cleanup_push(discard, c);
+	c->blocks = true;
+	pthread_cleanup_push(end, c);
 	err = odgw_socket_is_nonblocking(sock->fd) ? WSAEWOULDBLOCK :
 	      odgw_call(sock->fd, SO_RCVTIMEO, start, c, &cqe);
 	if (!err && !c->happened)
@@ -270,7 +282,7 @@ int odgw_change_wait(const struct odgw_socket *sock, const struct sockaddr *to,
 		     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
 	struct odgw_op op = { .overlapped = ov, .store = ended };
-	struct odgw_end end;
+	struct odgw_end unused;
 	struct odgw_change *c;
 	int err;
 
@@ -283,9 +295,11 @@ int odgw_change_wait(const struct odgw_socket *sock, const struct sockaddr *to,
 	if (!ov)
 		return block(sock, c);
 	op.change = c;
-	err = odgw_overlapped_start(sock, &op, routine, start, c, &end);
+	atomic_fetch_add(&c->users, 1);
+	err = odgw_overlapped_start(sock, &op, routine, start, c, &unused);
 	if (err != WSA_IO_PENDING)
-		discard(c);
+		end(c);
+	put(c);
 	return err;
 }
 
@@ -309,7 +323,9 @@ void odgw_change_forked(void)
 		changes = c->next;
 		if (c->fd >= 0)
 			odgw_close(c->fd);
-		free(c);
+		c->fd = -1;
+		if (!c->blocks)
+			put(c);
 	}
 	listening = false;
 }

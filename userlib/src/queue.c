@@ -475,6 +475,21 @@ void odgw_queue_drop_notes(struct odgw_queue *q)
 		;
 }
 
+/* abandon - an op of a port that is shut down; lock held */
+static void abandon(struct odgw_record *rec)
+{
+	static const struct odg_cqe_wide cqe = { .cqe.status = -ECANCELED };
+	struct odgw_end end = { .status = STATUS_CANCELLED };
+
+	rec->state = ODGW_FREE;
+	odgw_rqs_left(rec);
+	odgw_record_renew(rec);
+	if (rec->op.store)
+		rec->op.store(&rec->op, &cqe, &end);
+	publish(&rec->op, &end, NULL);
+	stay(rec);
+}
+
 /*
  * odgw_queue_shut_down - end what is in flight as cancelled, without notes, and
  * without setting events; lock held
@@ -485,10 +500,8 @@ void odgw_queue_drop_notes(struct odgw_queue *q)
  */
 void odgw_queue_shut_down(struct odgw_queue *q)
 {
-	static const struct odgw_end cancelled = { .status = STATUS_CANCELLED };
 	static const struct odgw_match any = { .fd = -1 };
 	struct odgw_chan *chan = q->chan;
-	struct odgw_record *rec;
 	bool last;
 	uint32_t i;
 
@@ -502,16 +515,9 @@ void odgw_queue_shut_down(struct odgw_queue *q)
 	odgw_rqs_close(chan);
 	if (last)
 		odg_port_close(chan->port);
-	for (i = 0; i < chan->entries; i++) {
-		rec = &chan->records[i];
-		if (rec->state != ODGW_IN_FLIGHT)
-			continue;
-		rec->state = ODGW_FREE;
-		odgw_rqs_left(rec);
-		odgw_record_renew(rec);
-		publish(&rec->op, &cancelled, NULL);
-		stay(rec);
-	}
+	for (i = 0; i < chan->entries; i++)
+		if (chan->records[i].state == ODGW_IN_FLIGHT)
+			abandon(&chan->records[i]);
 	if (last)
 		free(chan);
 	else
