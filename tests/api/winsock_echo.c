@@ -27,7 +27,6 @@
 
 #include "winsock_env.h"
 
-#define PORT	29012
 #define ECHOES	200
 
 static struct sockaddr_in loopback(const char *addr, int port)
@@ -38,22 +37,21 @@ static struct sockaddr_in loopback(const char *addr, int port)
 	return at;
 }
 
-/* start_example - running, and it says that it is ready */
-static pid_t start_example(const char *program)
+/* start_example - running, and it says where */
+static pid_t start_example(const char *program, int *port)
 {
-	char port[10], count[10], line[20] = "";
+	char count[10], line[20] = "";
 	int pipes[2];
 	size_t len = 0;
 	ssize_t n;
 	pid_t pid;
 
-	snprintf(port, sizeof(port), "%d", PORT);
 	snprintf(count, sizeof(count), "%d", ECHOES);
 	assert_int_equal(pipe(pipes), 0);
 	pid = fork();
 	if (!pid) {
 		dup2(pipes[1], 1);
-		execl(program, program, port, count, (char *)NULL);
+		execl(program, program, "0", count, (char *)NULL);
 		_exit(127);
 	}
 	close(pipes[1]);
@@ -61,18 +59,17 @@ static pid_t start_example(const char *program)
 	       (n = read(pipes[0], line + len, sizeof(line) - 1 - len)) > 0)
 		len += (size_t)n;
 	close(pipes[0]);
-	assert_string_equal(line, "ready\n");
+	assert_int_equal(sscanf(line, "port %d\n", port), 1);
 	return pid;
 }
 
 static void echoes(const char *program)
 {
-	struct sockaddr_in at = loopback("127.0.0.1", PORT);
 	struct timeval patience = { .tv_sec = 8 * slow() };
+	int i, port, status, s = socket(AF_INET, SOCK_DGRAM, 0);
+	pid_t pid = start_example(program, &port);
+	struct sockaddr_in at = loopback("127.0.0.1", port);
 	char out[1400], in[1400];
-	pid_t pid = start_example(program);
-	int s = socket(AF_INET, SOCK_DGRAM, 0);
-	int i, status;
 
 	setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	assert_int_equal(connect(s, (struct sockaddr *)&at, sizeof(at)), 0);
@@ -157,6 +154,15 @@ out:
 	return NULL;
 }
 
+static int port_of(int s)
+{
+	struct sockaddr_in at;
+	socklen_t len = sizeof(at);
+
+	assert_int_equal(getsockname(s, (struct sockaddr *)&at, &len), 0);
+	return ntohs(at.sin_port);
+}
+
 static SOCKET bound(const char *addr, int port)
 {
 	struct sockaddr_in at = loopback(addr, port);
@@ -164,6 +170,42 @@ static SOCKET bound(const char *addr, int port)
 
 	assert_int_equal(bind((int)s, (struct sockaddr *)&at, sizeof(at)), 0);
 	return s;
+}
+
+/* twin - a TCP socket with the same name as a UDP one; -1: it is another's */
+static int twin(const char *addr, SOCKET s)
+{
+	struct sockaddr_in at = loopback(addr, port_of((int)s));
+	int tcp = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (!bind(tcp, (struct sockaddr *)&at, sizeof(at)))
+		return tcp;
+	close(tcp);
+	return -1;
+}
+
+/* bound_twins - a UDP and a TCP socket with one name */
+static SOCKET bound_twins(const char *addr, int *tcp)
+{
+	SOCKET s = bound(addr, 0);
+
+	while ((*tcp = twin(addr, s)) < 0) {
+		closesocket(s);
+		s = bound(addr, 0);
+	}
+	return s;
+}
+
+/* free_port - of UDP and TCP, for a program that does not find one itself */
+static int free_port(const char *addr)
+{
+	int port, tcp;
+	SOCKET s = bound_twins(addr, &tcp);
+
+	port = port_of((int)s);
+	close(tcp);
+	closesocket(s);
+	return port;
 }
 
 /* End it; what is pending is cancelled with the socket. */
@@ -225,13 +267,13 @@ static void sockperf_ping_pong(void **state)
 
 	(void)state;
 	assert_int_equal(WSAStartup(MAKEWORD(2, 2), &wsa), 0);
-	r.from = r.to = bound("127.0.0.1", PORT);
+	r.from = r.to = bound("127.0.0.1", 0);
 	assert_int_equal(pthread_create(&r.thread, NULL, relay, &r), 0);
 	do {
 		assert_true(seconds < 100);
 		seconds *= 2;
 		out = output_of("sockperf", "sockperf ping-pong -i 127.0.0.1 -p %d -t %d 2>&1",
-				PORT, seconds);
+				port_of((int)r.from), seconds);
 	} while (number_after(out, "SentMessages=") <= 10);
 	stop(&r);
 	assert_int_equal(number_after(out, "# dropped messages = "), 0);
@@ -261,20 +303,16 @@ static void forward(int a, int b)
 }
 
 /* control_channel - iperf3's, which is TCP: a process passes it on, natively */
-static pid_t control_channel(int port)
+static pid_t control_channel(int l, const struct sockaddr_in *to)
 {
-	struct sockaddr_in at = loopback("127.0.0.2", port), to = loopback("127.0.0.1", port);
-	int l = socket(AF_INET, SOCK_STREAM, 0), one = 1;
 	pid_t pid;
 
-	setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	assert_int_equal(bind(l, (struct sockaddr *)&at, sizeof(at)), 0);
 	assert_int_equal(listen(l, 4), 0);
 	pid = fork();
 	if (!pid) {
 		int front = accept(l, NULL, NULL), back = socket(AF_INET, SOCK_STREAM, 0);
 
-		while (connect(back, (struct sockaddr *)&to, sizeof(to)))
+		while (connect(back, (struct sockaddr *)to, sizeof(*to)))
 			usleep(10000);
 		forward(front, back);
 		_exit(0);
@@ -289,29 +327,33 @@ static pid_t control_channel(int port)
  */
 static void iperf3_through_a_relay(void **state)
 {
-	struct sockaddr_in client, server = loopback("127.0.0.1", PORT + 1);
+	struct sockaddr_in client, server;
 	struct relay there = { .peer = &client }, back = { .answer_to = &client };
 	pid_t control, iperf;
 	const char *out;
+	char port[10];
 	WSADATA wsa;
+	int tcp;
 
 	(void)state;
 	assert_int_equal(WSAStartup(MAKEWORD(2, 2), &wsa), 0);
 	output_of("iperf3", "true");
+	server = loopback("127.0.0.1", free_port("127.0.0.1"));
+	snprintf(port, sizeof(port), "%d", ntohs(server.sin_port));
 	iperf = fork();
 	if (!iperf) {
-		execlp("iperf3", "iperf3", "-s", "-1", "-B", "127.0.0.1", "-p", "29013",
+		execlp("iperf3", "iperf3", "-s", "-1", "-B", "127.0.0.1", "-p", port,
 		       "--logfile", "/dev/null", (char *)NULL);
 		_exit(127);
 	}
-	control = control_channel(PORT + 1);
-	there.from = back.to = bound("127.0.0.2", PORT + 1);
+	there.from = back.to = bound_twins("127.0.0.2", &tcp);
+	control = control_channel(tcp, &server);
 	there.to = back.from = bound("127.0.0.1", 0);
 	assert_int_equal(connect((int)there.to, (struct sockaddr *)&server, sizeof(server)), 0);
 	assert_int_equal(pthread_create(&there.thread, NULL, relay, &there), 0);
 	assert_int_equal(pthread_create(&back.thread, NULL, relay, &back), 0);
 	out = output_of("iperf3", "iperf3 -u -c 127.0.0.2 -p %d -b 200k -l 500 -k 100 -J 2>&1",
-			PORT + 1);
+			port_of((int)there.from));
 	stop(&there);
 	stop(&back);
 	/* Behind the intervals */

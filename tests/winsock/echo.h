@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * For an echo server of userlib/examples as it stands, on Windows and here: it is
- * included after this, and its main() and printf() are echo_main() and say_ready().
+ * included after this, and its main() and printf() are echo_main() and say_port().
  */
 #ifndef ECHO_H
 #define ECHO_H
@@ -9,29 +9,28 @@
 #include "harness.h"
 
 #define main	echo_main
-#define printf	say_ready
+#define printf	say_port
 #define post	post_slot
 
-enum { ECHO_PORT = 29021, ECHOES = 100 };
+enum { ECHOES = 100 };
 
 int echo_main(int argc, char **argv);
 
-static volatile LONG ready, ended;
+static volatile LONG port, ended;
 
-static int say_ready(const char *what)
+static int say_port(const char *how, int at)
 {
-	EQ(strcmp(what, "ready\n"), 0);
-	ready = 1;
+	EQ(strcmp(how, "port %d\n"), 0);
+	port = at;
 	return 0;
 }
 
 static void serve(void *unused)
 {
-	char name[] = "echo", at[10], times[10];
+	char name[] = "echo", at[] = "0", times[10];
 	char *args[] = { name, at, times, NULL };
 
 	(void)unused;
-	snprintf(at, sizeof(at), "%d", ECHO_PORT);
 	snprintf(times, sizeof(times), "%d", ECHOES);
 	EQ(echo_main(3, args), 0);
 	ended = 1;
@@ -49,10 +48,10 @@ static void echoes(void)
 	memset(&to, 0, sizeof(to));
 	to.sin_family = AF_INET;
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	to.sin_port = htons(ECHO_PORT);
+	UNTIL(port);
+	to.sin_port = htons((u_short)port);
 	EQ(connect(client, (struct sockaddr *)&to, sizeof(to)), 0);
 	EQ(setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, (char *)&patience, sizeof(patience)), 0);
-	UNTIL(ready);
 	for (i = 0; i < ECHOES; i++) {
 		int len = 1 + i * 7 % 1400;
 

@@ -3,7 +3,7 @@
  * Echo server, by events: eight receives with an event each.  They complete in the
  * order of posting, so the wait is for one after the other.
  *
- *	echo-event PORT [COUNT]		ends after COUNT datagrams
+ *	echo-event PORT [COUNT]		PORT 0: any; ends after COUNT datagrams
  *
  * cc echo-event.c $(pkg-config --cflags --libs odgram-winsock), or a Windows compiler.
  */
@@ -63,6 +63,7 @@ int main(int argc, char **argv)
 	long left = argc > 2 ? atol(argv[2]) : -1;
 	WSAEVENT events[SLOTS];
 	struct sockaddr_in at;
+	INT len = sizeof(at);
 	int i, next = 0;
 	WSADATA data;
 	DWORD which;
@@ -74,14 +75,15 @@ int main(int argc, char **argv)
 	memset(&at, 0, sizeof(at));
 	at.sin_family = AF_INET;
 	at.sin_port = htons((u_short)atoi(argv[1]));
-	if (s == INVALID_SOCKET || bind(s, (struct sockaddr *)&at, sizeof(at)))
+	if (s == INVALID_SOCKET || bind(s, (struct sockaddr *)&at, sizeof(at)) ||
+	    getsockname(s, (struct sockaddr *)&at, &len))
 		return failed("bind");
 	for (i = 0; i < SLOTS; i++) {
 		events[i] = slots[i].ov.hEvent = WSACreateEvent();
 		if (post(s, &slots[i]))
 			return 1;
 	}
-	printf("ready\n");
+	printf("port %d\n", ntohs(at.sin_port));
 	fflush(stdout);
 	while (left) {
 		which = WSAWaitForMultipleEvents(1, &events[next], TRUE, WSA_INFINITE, FALSE);

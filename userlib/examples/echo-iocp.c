@@ -4,7 +4,7 @@
  * of a receive, which is answered overlapped, or of an answer, whose slot receives
  * again.
  *
- *	echo-iocp PORT [COUNT]		ends after COUNT datagrams
+ *	echo-iocp PORT [COUNT]		PORT 0: any; ends after COUNT datagrams
  *
  * cc echo-iocp.c $(pkg-config --cflags --libs odgram-winsock), or a Windows compiler.
  */
@@ -62,6 +62,7 @@ int main(int argc, char **argv)
 {
 	long left = argc > 2 ? atol(argv[2]) : -1;
 	struct sockaddr_in at;
+	INT len = sizeof(at);
 	OVERLAPPED *ov;
 	ULONG_PTR key;
 	WSADATA data;
@@ -76,14 +77,15 @@ int main(int argc, char **argv)
 	memset(&at, 0, sizeof(at));
 	at.sin_family = AF_INET;
 	at.sin_port = htons((u_short)atoi(argv[1]));
-	if (s == INVALID_SOCKET || bind(s, (struct sockaddr *)&at, sizeof(at)))
+	if (s == INVALID_SOCKET || bind(s, (struct sockaddr *)&at, sizeof(at)) ||
+	    getsockname(s, (struct sockaddr *)&at, &len))
 		failed("bind");
 	port = CreateIoCompletionPort((HANDLE)s, NULL, 0, 0);
 	if (!port)
 		failed("CreateIoCompletionPort");
 	for (i = 0; i < SLOTS; i++)
 		post(&slots[i]);
-	printf("ready\n");
+	printf("port %d\n", ntohs(at.sin_port));
 	fflush(stdout);
 	while (left) {
 		struct slot *slot;

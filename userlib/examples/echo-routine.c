@@ -3,7 +3,7 @@
  * Echo server, by completion routines: eight receives; the routine of each sends
  * the answer, overlapped, and the routine of the answer posts the receive again.
  *
- *	echo-routine PORT [COUNT]	ends after COUNT datagrams
+ *	echo-routine PORT [COUNT]	PORT 0: any; ends after COUNT datagrams
  *
  * cc echo-routine.c $(pkg-config --cflags --libs odgram-winsock), or a Windows
  * compiler.
@@ -79,6 +79,7 @@ static void post(struct slot *slot)
 int main(int argc, char **argv)
 {
 	struct sockaddr_in at;
+	INT len = sizeof(at);
 	WSADATA data;
 	int i;
 
@@ -90,11 +91,12 @@ int main(int argc, char **argv)
 	memset(&at, 0, sizeof(at));
 	at.sin_family = AF_INET;
 	at.sin_port = htons((u_short)atoi(argv[1]));
-	if (s == INVALID_SOCKET || bind(s, (struct sockaddr *)&at, sizeof(at)))
+	if (s == INVALID_SOCKET || bind(s, (struct sockaddr *)&at, sizeof(at)) ||
+	    getsockname(s, (struct sockaddr *)&at, &len))
 		failed("bind");
 	for (i = 0; i < SLOTS; i++)
 		post(&slots[i]);
-	printf("ready\n");
+	printf("port %d\n", ntohs(at.sin_port));
 	fflush(stdout);
 	/* All the work is done in the routines, and they run in here. */
 	while (left)
