@@ -192,12 +192,56 @@ static void bp1_blocked_sends_wait_alertably(void **state)
 	assert_int_equal(WSACleanup(), 0);
 }
 
+static DWORD WINAPI send_until_refused(void *begun)
+{
+	int err;
+
+	atomic_store((atomic_bool *)begun, true);
+	while (!(err = send_one()))
+		;
+	return (DWORD)err;
+}
+
+static void bk18_closing_ends_a_blocked_send(void **state)
+{
+	atomic_bool begun = false;
+	DWORD small = 1, err;
+	HANDLE thread;
+	WSADATA wsa;
+	int status;
+
+	(void)state;
+	two_namespaces((void (*)(void))pause);
+	/* A datagram takes 100 s: it is blocked as long as the test runs. */
+	shell("tc qdisc add dev oa root tbf rate 80bit burst 2000 limit 1000000");
+	assert_int_equal(WSAStartup(MAKEWORD(2, 2), &wsa), 0);
+	blocking = WSASocket(AF_INET, SOCK_DGRAM, 0, NULL, 0, 0);
+	assert_int_equal(setsockopt(blocking, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+	atomic_store(&apcs, 0);
+	thread = CreateThread(NULL, 0, send_until_refused, &begun, 0, NULL);
+	while (!atomic_load(&begun))
+		usleep(1000);
+	/* It runs where it blocks. */
+	assert_true(QueueUserAPC(count_apc, thread, 0));
+	while (!atomic_load(&apcs))
+		usleep(1000);
+	assert_int_equal(closesocket(blocking), 0);
+	assert_int_equal(WaitForSingleObject(thread, 8000 * slow()), WAIT_OBJECT_0);
+	assert_true(GetExitCodeThread(thread, &err));
+	assert_int_equal(err, WSAEINTR);
+	assert_true(CloseHandle(thread));
+	assert_int_equal(kill(b, SIGKILL), 0);
+	assert_int_equal(waitpid(b, &status, 0), b);
+	assert_int_equal(WSACleanup(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pended_sends_go_out_whole_and_in_order),
 		cmocka_unit_test(pended_sends_are_cancelled_by_close),
 		cmocka_unit_test(bp1_blocked_sends_wait_alertably),
+		cmocka_unit_test(bk18_closing_ends_a_blocked_send),
 	};
 
 	if (share())

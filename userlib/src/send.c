@@ -3,12 +3,13 @@
  * Sends: WSASendTo(), WSASend(), WSASendMsg(), sendto(), send().
  *
  * One way for all: the call's arguments become a struct call, are checked, and
- * turned into a native message.  One that blocks waits alertably for room in the
- * socket's buffer.  No locks.
+ * turned into a native message.  One that blocks waits for room in the socket's
+ * buffer, in ready.c.  No locks.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -145,13 +146,13 @@ static bool vanishes(const struct call *c)
  * transmit - without waiting: 0 or a negative errno.  By syscall(2), which is no
  * cancellation point.
  */
-static int transmit(const struct call *c)
+static int transmit(int fd, const struct call *c)
 {
 	int flags = (int)c->flags | MSG_DONTWAIT | MSG_NOSIGNAL;
 	bool retried = false;
 
 	for (;;) {
-		if (syscall(SYS_sendmsg, c->sock.fd, &c->msg, flags) >= 0)
+		if (syscall(SYS_sendmsg, fd, &c->msg, flags) >= 0)
 			return 0;
 		if (errno == EINTR)
 			continue;
@@ -172,36 +173,22 @@ static void release(void *arg)
 		odgw_event_put(c->ev);
 }
 
-/* wait_for_room - alertably; 0: it is worth another try */
-static int wait_for_room(struct call *c, uint64_t deadline)
+static int attempt(int fd, void *arg)
 {
-	struct pollfd fds[1 + ODGW_SLEEP_SPARE] = {
-		{ .fd = c->sock.fd, .events = POLLOUT },
-	};
-	int slept;
+	int ret = transmit(fd, arg);
 
-	pthread_cleanup_push(release, c);
-	slept = odgw_apc_run() ? ODGW_ALERTED :
-				 odgw_sleep(fds, 1, deadline, true);
-	pthread_cleanup_pop(0);
-	if (slept < 0)
-		return -slept;
-	return slept == ODGW_TIMED_OUT ? WSAETIMEDOUT : 0;
+	return ret ? odgw_wsa_from_errno(ret) : 0;
 }
 
 /* block - the socket's buffer is full */
 static int block(struct call *c)
 {
-	uint64_t deadline = odgw_call_deadline(c->sock.fd, SO_SNDTIMEO);
-	int ret, err;
+	int err;
 
-	do {
-		err = wait_for_room(c, deadline);
-		if (err)
-			return err;
-		ret = transmit(c);
-	} while (ret == -EAGAIN);
-	return ret ? odgw_wsa_from_errno(ret) : 0;
+	pthread_cleanup_push(release, c);
+	err = odgw_call_ready(c->sock.fd, SO_SNDTIMEO, EPOLLOUT, attempt, c);
+	pthread_cleanup_pop(0);
+	return err;
 }
 
 static int send_now(struct call *c)
@@ -210,7 +197,7 @@ static int send_now(struct call *c)
 
 	if (vanishes(c))
 		return odgw_socket_bind_any(&c->sock);
-	ret = transmit(c);
+	ret = transmit(c->sock.fd, c);
 	if (ret != -EAGAIN)
 		return ret ? odgw_wsa_from_errno(ret) : 0;
 	if (!odgw_socket_is_nonblocking(c->sock.fd))
