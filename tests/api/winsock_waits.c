@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The Winsock face on the module: calls that block, events and results, and how
- * receives end with their socket, their thread, in a child process, with Winsock.
+ * receives end with their socket, their thread, with Winsock.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -398,45 +398,6 @@ static void a46_a47_thread_exit_cancels_its_own(void **state)
 	done(&theirs);
 }
 
-static void fork_child_has_no_ops_of_its_parent(void **state)
-{
-	int status = -1;
-	struct op op;
-	pid_t pid;
-
-	(void)state;
-	init(&op, true);
-	assert_int_equal(post(r, &op, 32), WSA_IO_PENDING);
-	pid = fork();
-	if (pid == 0) {
-		SOCKADDR_IN addr;
-		SOCKET own;
-		DWORD n, f = 0;
-		WSABUF buf = { 32, op.data };
-
-		if (WSAGetOverlappedResult(r, &op.ov, &n, TRUE, &f) ||
-		    WSAGetLastError() != WSA_OPERATION_ABORTED)
-			_exit(1);
-		own = new_socket(WSA_FLAG_OVERLAPPED, &addr);
-		op.ov.hEvent = NULL;
-		if (!WSARecvFrom(own, &buf, 1, &n, &f, NULL, NULL, &op.ov, NULL) ||
-		    WSAGetLastError() != WSA_IO_PENDING)
-			_exit(2);
-		sendto((int)own, "child", 5, 0, (SOCKADDR *)&addr, sizeof(addr));
-		if (!WSAGetOverlappedResult(own, &op.ov, &n, TRUE, &f) || n != 5)
-			_exit(3);
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-	/* The parent's is as it was. */
-	assert_int_equal(result(r, &op, FALSE), WSA_IO_INCOMPLETE);
-	snd("parent", 6);
-	assert_int_equal(result(r, &op, TRUE), 0);
-	expect(&op, "parent", 6);
-	done(&op);
-}
-
 #define STORM	2000
 
 struct stormer {
@@ -576,7 +537,6 @@ int main(void)
 		cmocka_unit_test(a75_one_overlapped_twice),
 		cmocka_unit_test(a34_bk13_closing_completes),
 		cmocka_unit_test(a46_a47_thread_exit_cancels_its_own),
-		cmocka_unit_test(fork_child_has_no_ops_of_its_parent),
 		cmocka_unit_test(a18_each_post_completes_once_among_threads),
 		cmocka_unit_test(bw8_bk18_last_cleanup_ends_a_blocked_receive),
 		cmocka_unit_test(bw8_last_cleanup_sets_no_events),

@@ -149,9 +149,9 @@ static void a_port_has_its_own_takers(void **state)
 	assert_true(CloseHandle(port));
 }
 
-static DWORD WINAPI sleep_alertably(void *arg)
+static DWORD WINAPI sleep_alertably(void *begins)
 {
-	(void)arg;
+	SetEvent(begins);
 	return SleepEx(INFINITE, TRUE);
 }
 
@@ -162,12 +162,15 @@ static void CALLBACK nothing(ULONG_PTR arg)
 
 static void threads_are_left_behind(void **state)
 {
-	HANDLE other = CreateThread(NULL, 0, sleep_alertably, NULL, 0, NULL);
+	HANDLE begins = CreateEventW(NULL, TRUE, FALSE, NULL);
+	HANDLE other = CreateThread(NULL, 0, sleep_alertably, begins, 0, NULL);
 	struct odgw_thread *self = odgw_thread_self();
 	int before;
 	pid_t pid;
 
 	(void)state;
+	/* An APC that comes before it begins would run before, too. */
+	assert_int_equal(WaitForSingleObject(begins, INFINITE), WAIT_OBJECT_0);
 	assert_int_equal(WaitForSingleObject(other, 0), WAIT_TIMEOUT);
 	assert_int_equal(QueueUserAPC(nothing, GetCurrentThread(), 0), 1);
 	assert_int_equal(SleepEx(0, TRUE), WAIT_IO_COMPLETION);
@@ -188,6 +191,49 @@ static void threads_are_left_behind(void **state)
 	assert_int_equal(QueueUserAPC(nothing, other, 0), 1);
 	assert_int_equal(WaitForSingleObject(other, INFINITE), WAIT_OBJECT_0);
 	assert_true(CloseHandle(other));
+	assert_true(CloseHandle(begins));
+}
+
+static pid_t forked;
+
+static void CALLBACK fork_it(ULONG_PTR arg)
+{
+	(void)arg;
+	forked = child();
+}
+
+/* The call in which the APC is run returns in both. */
+static void an_apc_may_fork(void **state)
+{
+	HANDLE h = CreateEventW(NULL, TRUE, FALSE, NULL);
+	OVERLAPPED ov = { .Internal = STATUS_PENDING, .hEvent = h };
+	OVERLAPPED_ENTRY entry;
+	struct odgw_iocp *p;
+	ULONG n;
+
+	(void)state;
+	port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 0);
+	p = odgw_iocp_get(port);
+	/* Who has taken from a port before looks for packets first. */
+	assert_false(GetQueuedCompletionStatusEx(port, &entry, 1, &n, 0, TRUE));
+	assert_int_equal(QueueUserAPC(fork_it, GetCurrentThread(), 0), 1);
+	is_true(!GetQueuedCompletionStatusEx(port, &entry, 1, &n, INFINITE, TRUE));
+	is_true(GetLastError() == WAIT_IO_COMPLETION);
+	is_true(!sleepers(p));
+	if (!forked)
+		_exit(0);
+	ended_well(forked);
+	odgw_object_put(&p->obj);
+	assert_true(CloseHandle(port));
+
+	assert_int_equal(QueueUserAPC(fork_it, GetCurrentThread(), 0), 1);
+	is_true(!GetOverlappedResultEx(NULL, &ov, &n, INFINITE, TRUE));
+	is_true(GetLastError() == WAIT_IO_COMPLETION);
+	is_true(!odgw_nr_waiters);
+	if (!forked)
+		_exit(0);
+	ended_well(forked);
+	assert_true(CloseHandle(h));
 }
 
 /* Events, ports and threads need no WSAStartup(). */
@@ -208,6 +254,7 @@ int main(void)
 		TEST(an_event_of_a_socket_too),
 		TEST(a_port_has_its_own_takers),
 		TEST(threads_are_left_behind),
+		TEST(an_apc_may_fork),
 	};
 
 	return cmocka_run_group_tests_name("fork", tests, NULL, NULL);

@@ -3,7 +3,8 @@
  * Calls that block: an op with an OVERLAPPED on the stack, in a queue of the
  * thread's own, so it takes its turn among the receives posted to the socket.
  *
- * The wait is alertable.  A routine or APC that runs in it may block in turn.
+ * The wait is alertable.  A routine or APC that runs in it may block in turn; if it
+ * forks, the op is the parent's, and the call ends in the child as if cancelled.
  */
 #include <errno.h>
 #include <sys/time.h>
@@ -63,7 +64,10 @@ static int wait_for(struct pending *p, uint64_t deadline)
 	odgw_queue_reap(p->queue);
 	while (is_pending(p)) {
 		if (odgw_apc_run()) {
-			odgw_queue_reap(p->queue);
+			if (odgw_queue_has(p->queue, p->chan))
+				odgw_queue_reap(p->queue);
+			else
+				p->ov.Internal = STATUS_CANCELLED;
 			continue;
 		}
 		slept = odgw_sleep(fds, 1, deadline, true);
@@ -108,7 +112,7 @@ int odgw_call(int fd, int option, odgw_start start, void *arg,
 
 	if (!self)
 		return WSAENOBUFS;
-	/* Shut down while it blocks: then it is not told how it ended. */
+	/* Left behind or shut down while it blocks: then it is not told how it ended. */
 	cqe->cqe.status = -ECANCELED;
 	p.queue = &self->calls;
 	err = odgw_queue_start(p.queue, &op, start, arg, &end);

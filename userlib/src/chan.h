@@ -36,7 +36,8 @@ struct odgw_chan {
 };
 
 void odgw_chan_destroy(struct odgw_chan *chan);	/* whoever refers to it */
-void odgw_chan_forget(struct odgw_chan *chan);	/* in the child: so are its ops */
+/* In the child: its port is closed.  A call that an APC forked in may refer to it. */
+void odgw_chan_forget(struct odgw_chan *chan);
 
 static inline struct odgw_chan *odgw_chan_get(struct odgw_chan *chan)
 {

@@ -391,13 +391,14 @@ static void take(struct visit *v)
 		odgw_event_reset(p->ready);
 }
 
-/* awake - not counted as asleep any more; lock held */
+/* awake - not counted as asleep any more, as in a child none is; lock held */
 static void awake(struct visit *v)
 {
 	if (!v->asleep)
 		return;
 	v->asleep = false;
-	v->p->sleepers--;
+	if (v->p->sleepers)
+		v->p->sleepers--;
 	/* If it was another that is on its way, one too many is woken later. */
 	v->p->waking = false;
 }

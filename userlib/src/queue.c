@@ -84,7 +84,9 @@ void odgw_chan_forget(struct odgw_chan *chan)
 			odgw_event_put(chan->records[i].op.ev);
 	}
 	odgw_rqs_forked(chan);
-	odgw_chan_destroy(chan);
+	odg_port_close(chan->port);
+	chan->port = NULL;
+	odgw_chan_put(chan);
 }
 
 /* take_record - for one op; lock held */
@@ -350,6 +352,16 @@ void odgw_queue_unwatch(struct odgw_chan *chan)
 {
 	if (chan)
 		odgw_chan_put(chan);
+}
+
+bool odgw_queue_has(struct odgw_queue *q, const struct odgw_chan *chan)
+{
+	bool ret;
+
+	pthread_mutex_lock(&q->lock);
+	ret = q->chan == chan;
+	pthread_mutex_unlock(&q->lock);
+	return ret;
 }
 
 uint32_t odgw_queue_arm_locked(struct odgw_queue *q)

@@ -147,6 +147,8 @@ void odgw_queue_reap_locked(struct odgw_queue *q);
  */
 int odgw_queue_watch(struct odgw_queue *q, bool open, struct odgw_chan **chan);
 void odgw_queue_unwatch(struct odgw_chan *chan);
+/* Whether what was watched then is there still: not in a child. */
+bool odgw_queue_has(struct odgw_queue *q, const struct odgw_chan *chan);
 
 /* As odg_cq_arm(); lock held. */
 uint32_t odgw_queue_arm_locked(struct odgw_queue *q);

@@ -104,6 +104,7 @@ bool odgw_queues_forked(void)
 
 	for (q = queues; q; q = q->next) {
 		odgw_queue_drop_notes(q);
+		atomic_store(&q->watchers, 0);
 		if (!q->chan)
 			continue;
 		any = true;

@@ -65,16 +65,18 @@ static void unwatch(struct waiter *w, bool rang)
 	w->silent = false;
 }
 
-/* leave - also when the thread is cancelled asleep */
+/* leave - also when the thread is cancelled asleep; in a child it is on no list */
 static void leave(void *arg)
 {
 	struct waiter *w = arg, **p = &waiters;
 
 	pthread_mutex_lock(&lock);
-	while (*p != w)
+	while (*p && *p != w)
 		p = &(*p)->next;
-	*p = w->next;
-	atomic_fetch_sub(&odgw_nr_waiters, 1);
+	if (*p) {
+		*p = w->next;
+		atomic_fetch_sub(&odgw_nr_waiters, 1);
+	}
 	pthread_mutex_unlock(&lock);
 	unwatch(w, false);
 	odgw_queue_unwatch(w->chan);
