@@ -202,19 +202,13 @@ static DWORD WINAPI send_until_refused(void *begun)
 	return (DWORD)err;
 }
 
-static void bk18_closing_ends_a_blocked_send(void **state)
+/* closed_when_blocked - the error of the send; WSAENOTSOCK: it had just gone out */
+static DWORD closed_when_blocked(void)
 {
 	atomic_bool begun = false;
 	DWORD small = 1, err;
 	HANDLE thread;
-	WSADATA wsa;
-	int status;
 
-	(void)state;
-	two_namespaces((void (*)(void))pause);
-	/* A datagram takes 100 s: it is blocked as long as the test runs. */
-	shell("tc qdisc add dev oa root tbf rate 80bit burst 2000 limit 1000000");
-	assert_int_equal(WSAStartup(MAKEWORD(2, 2), &wsa), 0);
 	blocking = WSASocket(AF_INET, SOCK_DGRAM, 0, NULL, 0, 0);
 	assert_int_equal(setsockopt(blocking, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
 	atomic_store(&apcs, 0);
@@ -228,8 +222,24 @@ static void bk18_closing_ends_a_blocked_send(void **state)
 	assert_int_equal(closesocket(blocking), 0);
 	assert_int_equal(WaitForSingleObject(thread, 8000 * slow()), WAIT_OBJECT_0);
 	assert_true(GetExitCodeThread(thread, &err));
-	assert_int_equal(err, WSAEINTR);
 	assert_true(CloseHandle(thread));
+	return err;
+}
+
+static void bk18_closing_ends_a_blocked_send(void **state)
+{
+	int i, status;
+	WSADATA wsa;
+	DWORD err;
+
+	(void)state;
+	two_namespaces((void (*)(void))pause);
+	/* Each takes 100 s, but for the first ones. */
+	shell("tc qdisc add dev oa root tbf rate 80bit burst 2000 limit 1000000");
+	assert_int_equal(WSAStartup(MAKEWORD(2, 2), &wsa), 0);
+	for (i = 0, err = WSAENOTSOCK; err == WSAENOTSOCK && i < 20; i++)
+		err = closed_when_blocked();
+	assert_int_equal(err, WSAEINTR);
 	assert_int_equal(kill(b, SIGKILL), 0);
 	assert_int_equal(waitpid(b, &status, 0), b);
 	assert_int_equal(WSACleanup(), 0);
