@@ -92,12 +92,6 @@ bool odg_icmp_wanted(const struct odg_binding *binding, int status)
 		 (status == -ENETRESET && flags & ODG_BIND_NO_NETRESET));
 }
 
-static void odg_report_to_socket(struct sock *sk, int err)
-{
-	WRITE_ONCE(sk->sk_err, err);
-	sk_error_report(sk);
-}
-
 /* encap_err_rcv; compat.h puts it in front of the stack. */
 void odg_icmp_error(struct sock *sk, struct sk_buff *skb, int err, __be16 port,
 		    u32 info, u8 *payload)
@@ -115,8 +109,10 @@ void odg_icmp_error(struct sock *sk, struct sk_buff *skb, int err, __be16 port,
 		odg_queue_icmp_err(sk, skb, err, port, info, payload);
 	if (kind.too_big) {
 		/* path MTU: nothing that a receive should end for */
-		if (to_socket)
-			odg_report_to_socket(sk, err);
+		if (to_socket) {
+			WRITE_ONCE(sk->sk_err, err);
+			sk_error_report(sk);
+		}
 		return;
 	}
 
@@ -137,8 +133,11 @@ void odg_icmp_error(struct sock *sk, struct sk_buff *skb, int err, __be16 port,
 		odg_drain(binding);
 		to_socket = false;
 	}
+	/* inside the lock: a post that is to pend has looked for it there */
+	if (to_socket)
+		WRITE_ONCE(sk->sk_err, err);
 	spin_unlock_bh(&binding->lock);
 
 	if (to_socket)
-		odg_report_to_socket(sk, err);
+		sk_error_report(sk);
 }
