@@ -6,6 +6,9 @@
  *
  * B is a child process.  Each test makes its own pair; the namespaces, and with
  * them the devices, go when the processes end.
+ *
+ * They know each other from the start.  Datagrams that wait for an answer to "who has
+ * this address?" are overtaken by later ones when it comes, and fail when it is late.
  */
 #ifndef ODG_TESTS_API_WINSOCK_NET_H
 #define ODG_TESTS_API_WINSOCK_NET_H
@@ -57,8 +60,14 @@ static inline void in_b(void (*fn)(void))
 		_exit(2);
 	atomic_store(&shared->ready, 1);
 	wait_ready(2);
-	if (system("ip link set lo up; ip addr add 10.77.0.2/24 dev ob &&"
-		   "ip addr add fd77::2/64 dev ob nodad && ip link set ob up") ||
+	if (system("ip -batch - <<'END'\n"
+		   "link set lo up\n"
+		   "addr add 10.77.0.2/24 dev ob\n"
+		   "addr add fd77::2/64 dev ob nodad\n"
+		   "link set ob up\n"
+		   "neigh add 10.77.0.1 lladdr 02:00:00:00:00:01 dev ob\n"
+		   "neigh add fd77::1 lladdr 02:00:00:00:00:01 dev ob\n"
+		   "END") ||
 	    !in_order("ob"))
 		_exit(3);
 	atomic_store(&shared->ready, 3);
@@ -76,11 +85,20 @@ static inline void two_namespaces(void (*fn)(void))
 	if (!b)
 		in_b(fn);
 	wait_ready(1);
-	shell("ip link set lo up; ip link add oa type veth peer name ob netns %d", (int)b);
+	shell("ip -batch - <<'END'\n"
+	      "link set lo up\n"
+	      "link add oa address 02:00:00:00:00:01 type veth"
+	      " peer name ob address 02:00:00:00:00:02 netns %d\n"
+	      "END", (int)b);
 	atomic_store(&shared->ready, 2);
 	wait_ready(3);
-	shell("ip addr add 10.77.0.1/24 dev oa && ip addr add fd77::1/64 dev oa nodad &&"
-	      "ip link set oa up");
+	shell("ip -batch - <<'END'\n"
+	      "addr add 10.77.0.1/24 dev oa\n"
+	      "addr add fd77::1/64 dev oa nodad\n"
+	      "link set oa up\n"
+	      "neigh add 10.77.0.2 lladdr 02:00:00:00:00:02 dev oa\n"
+	      "neigh add fd77::2 lladdr 02:00:00:00:00:02 dev oa\n"
+	      "END");
 	assert_true(in_order("oa"));
 	/* Carrier, and IPv6 addresses that may be used. */
 	shell("for i in $(seq 500); do ip -6 route get fd77::2 >/dev/null 2>&1 &&"
