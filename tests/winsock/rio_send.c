@@ -7,6 +7,10 @@
 
 #include "rio.h"
 
+#ifndef _WIN32
+#include <unistd.h>
+#endif
+
 #define TO_AT		2048	/* in the rig's memory: an address */
 #define CONTROL_AT	2176	/* control data */
 #define FLAGS_AT	2432
@@ -210,6 +214,36 @@ TEST(br9_sends_refused)
 	CHECK(send_it(rig, 0, 20, 3, 0));
 	sent(rig, 3, 20);
 	arrived(20, 'm');
+}
+
+TEST(br9_refused_with_the_batch)
+{
+#ifdef _WIN32
+	SKIP("a descriptor is closed behind the library's back");
+#else
+	struct rig *rig = send_rig(2, 10, NULL);
+	int kept, i;
+
+	connect_it();
+	put(rig, 0, 20, 'm');
+	CHECK(send_it(rig, 0, 20, 3, RIO_MSG_DEFER));
+	kept = dup((int)S);
+	(close)((int)S);
+	for (i = 0; i < 4; i++) {
+		WSASetLastError(0);
+		CHECK(!send_it(rig, 0, 20, 4, 0));
+		EQ(WSAGetLastError(), WSAENOTSOCK);
+	}
+	EQ(dup2(kept, (int)S), (int)S);
+	(close)(kept);
+	/* The deferred one was promised, the others were not. */
+	CHECK(send_it(rig, 0, 20, 5, 0));
+	sent(rig, 3, 20);
+	sent(rig, 5, 20);
+	arrived(20, 'm');
+	arrived(20, 'm');
+	CHECK(rig_empty(rig));
+#endif
 }
 
 TEST(br9_sends_over_the_limit)

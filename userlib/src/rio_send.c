@@ -16,6 +16,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "rio.h"
 
@@ -148,7 +149,12 @@ static void describe(struct odg_send *send, const struct batched *b)
 	}
 }
 
-/* flush - the batch goes to the kernel; lock held */
+/*
+ * flush - the batch goes to the kernel; lock held
+ *
+ * What the kernel refuses without a report stays in the batch: no op was to be had, or
+ * there is no socket.
+ */
 static int flush(struct odgw_rio_rq *rq)
 {
 	struct odgw_rio_sends *sends = rq->sends;
@@ -164,9 +170,10 @@ static int flush(struct odgw_rio_rq *rq)
 		if (ret > 0)
 			at += (uint32_t)ret;
 	}
-	/* What is refused without a report cannot be sent: there is no socket. */
-	while (sends->nr)
-		free(sends->batch[--sends->nr].control);
+	for (i = 0; i < at; i++)
+		free(sends->batch[i].control);
+	sends->nr -= at;
+	memmove(sends->batch, sends->batch + at, sends->nr * sizeof(*sends->batch));
 	return ret < 0 ? odgw_wsa_from_errno(ret) : 0;
 }
 
@@ -278,6 +285,13 @@ static void add(struct odgw_rio_rq *rq, const struct call *c, struct batched *b)
 	side->posted++;
 }
 
+/* take_back - what was added last: its call fails; lock held */
+static void take_back(struct odgw_rio_rq *rq)
+{
+	free(rq->sends->batch[--rq->sends->nr].control);
+	rq->side[1].posted--;
+}
+
 static int post(struct odgw_rio_rq *rq, const struct call *c)
 {
 	struct batched b = { 0 };
@@ -299,6 +313,8 @@ static int post(struct odgw_rio_rq *rq, const struct call *c)
 	add(rq, c, &b);
 	if (!(c->flags & RIO_MSG_DEFER))
 		err = flush(rq);
+	if (err)
+		take_back(rq);
 	pthread_mutex_unlock(&rq->sends->lock);
 	return err;
 }
