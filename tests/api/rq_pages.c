@@ -270,6 +270,7 @@ static void limit_in_child(void *arg)
 	send_str(f->tx, f->rx, "1");
 	reap_ring(&q, 1, 0, 1);
 
+	/* The work item that pinned the page may have a hand on it for a moment yet. */
 	row("all is locked, what is kept gives way");
 	do {
 		struct odg_region_add r = {
@@ -278,11 +279,11 @@ static void limit_in_child(void *arg)
 		};
 
 		ret = odg(f->p.fd, ODG_REGION_ADD, &r);
-		id[n++] = r.id;
-	} while (!ret);
+		if (!ret)
+			id[n++] = r.id;
+	} while (!ret || port_stats(&f->p).kept_pages);
 	want(ret, -ENOMEM);
-	want_true(n > 8 && n <= 16);
-	want(port_stats(&f->p).kept_pages, 0);
+	want_true(n >= 8 && n < 16);
 	post_addr(&q, 2, m, 8);
 	send_str(f->tx, f->rx, "2");
 	reap_ring(&q, 2, -ENOMEM, 0);
